@@ -1,1 +1,1 @@
-"""placeholder"""
+"""Turns the history of runs into statements with evidence."""

@@ -1,1 +1,1 @@
-"""placeholder"""
+"""Receives OTLP and keeps the history of runs, jobs, steps and samples."""

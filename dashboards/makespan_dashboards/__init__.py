@@ -1,1 +1,1 @@
-"""placeholder"""
+"""Pictures and pages people look at."""

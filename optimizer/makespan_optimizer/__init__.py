@@ -1,1 +1,1 @@
-"""placeholder"""
+"""Turns a workflow file and its measured history into verified rewrites, and runs workflows locally."""

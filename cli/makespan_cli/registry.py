@@ -1,0 +1,25 @@
+"""The commands in the order `makespan --help` shows them.
+
+A command's module is `makespan_cli.commands.<name>` (a trailing underscore where the name is a Python
+keyword or builtin). `run` and `shell` are not here: the agent parses those itself, before argparse
+would be imported.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+AGENT_COMMANDS: Final = {
+    "run": "wrap one step: makespan run [--step NAME] -- CMD...",
+    "shell": "be the shell of a CI step: makespan shell {0}",
+}
+
+COMMANDS: Final = {
+    "flush": ("flush", "send what is spooled"),
+    "exec": ("exec_", "run a workflow here, under the agent"),
+    "serve": ("serve", "collect spans and samples over OTLP/HTTP"),
+    "analyze": ("analyze", "where the time of a pipeline goes"),
+    "optimize": ("optimize", "findings and a verified patch for a workflow file"),
+    "demo": ("demo", "the whole loop on a real project"),
+    "doctor": ("doctor", "what is missing here"),
+}
