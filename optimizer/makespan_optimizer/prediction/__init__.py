@@ -1,0 +1,1 @@
+"""Predicts how long a workflow takes from the measured times of its steps."""
