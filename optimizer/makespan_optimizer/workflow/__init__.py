@@ -1,0 +1,3 @@
+"""GitHub Actions workflows as typed values that know their places in the file."""
+
+__all__ = ["fields", "model", "reading"]

@@ -1,0 +1,175 @@
+"""A GitHub Actions workflow: what is written in the file, as text, with its places.
+
+Values keep the text of their scalars (YAML 1.2: `on` is a word). Nothing is evaluated here; `None`
+means "not written".
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+
+from makespan_optimizer.yaml.nodes import Document, Mapping, Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Characters `start` to `end` of the file; `line` and `column` (1-based) of the start."""
+
+    start: int
+    end: int
+    line: int
+    column: int
+
+
+Pairs = tuple[tuple[str, str], ...]
+"""An ordered mapping of scalars as text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """`defaults.run` of a workflow or a job."""
+
+    shell: str | None = None
+    working_directory: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step.
+
+    Attributes:
+        index: 0-based position in the job's `steps`.
+        display_name: What GitHub shows: `name`, or `Run <first line of run>`, or `Run <uses>`.
+        with_: Inputs of an action, in the order written.
+        control: `parallel`, `wait`, `wait-all` or `cancel` for a step that is one of these, else None.
+        background: Whether the step runs while later ones do.
+        parallel: The steps of a `parallel` step.
+        shared: An anchor, alias or merge key lies in it, so that its text means something elsewhere too.
+        node: The mapping in the document.
+    """
+
+    index: int
+    step_id: str | None
+    name: str | None
+    display_name: str
+    run: str | None
+    uses: str | None
+    with_: Pairs
+    shell: str | None
+    env: Pairs
+    condition: str | None
+    working_directory: str | None
+    continue_on_error: str | None
+    timeout: str | None
+    control: str | None
+    background: bool
+    parallel: tuple[Step, ...]
+    shared: bool
+    span: Span
+    node: Mapping = field(repr=False, compare=False)
+
+    @property
+    def content_key(self) -> str:
+        """16 hexadecimal digits over what the step does: equal work has an equal key in every job and run.
+
+        Covers run, uses, with, env, shell and working directory; not name, id, condition or position.
+        """
+        parts = [
+            self.run,
+            self.uses,
+            sorted(self.with_),
+            sorted(self.env),
+            self.shell,
+            self.working_directory,
+            self.control,
+            [step.content_key for step in self.parallel],
+        ]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+    @property
+    def action(self) -> str | None:
+        """`owner/name` (with its path) of the action in lower case, without the version; None for a run step."""
+        return None if self.uses is None else self.uses.partition("@")[0].lower()
+
+    def input(self, name: str) -> str | None:
+        """An input of the action; names are compared without case, as GitHub does."""
+        return next((value for key, value in self.with_ if key.lower() == name.lower()), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One job.
+
+    Attributes:
+        runs_on: The label, the labels joined by `, `, or the text of a group; None for a reusable workflow.
+        strategy: Canonical text of `strategy`; the same for container, services, environment, permissions,
+            concurrency: equal text means equal value whatever the style.
+        outputs: Name and expression of each output.
+        uses: The reusable workflow the job calls.
+        shared: An anchor, alias or merge key lies in the job.
+        span: The job's key and all it holds.
+        needs_spans: Where each entry of `needs` stands, in the order of `needs`.
+    """
+
+    job_id: str
+    name: str | None
+    needs: tuple[str, ...]
+    condition: str | None
+    runs_on: str | None
+    strategy: str | None
+    has_matrix: bool
+    container: str | None
+    services: str | None
+    environment: str | None
+    permissions: str | None
+    concurrency: str | None
+    outputs: Pairs
+    env: Pairs
+    defaults: Defaults
+    steps: tuple[Step, ...]
+    timeout: str | None
+    continue_on_error: str | None
+    uses: str | None
+    with_: Pairs
+    shared: bool
+    span: Span
+    needs_spans: tuple[Span, ...] = field(repr=False)
+    node: Mapping = field(repr=False, compare=False)
+
+    @property
+    def display_name(self) -> str:
+        """The name of the check GitHub reports (matrix values aside)."""
+        return self.name or self.job_id
+
+    @property
+    def steps_node(self) -> Sequence | None:
+        """The sequence of steps, where it is written in the job itself."""
+        found = self.node.get("steps")
+        return found if isinstance(found, Sequence) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Workflow:
+    """One workflow file.
+
+    Attributes:
+        triggers: The events under `on`.
+        permissions: Canonical text; None when the repository's default holds.
+    """
+
+    name: str | None
+    text: str
+    file: str
+    triggers: tuple[str, ...]
+    env: Pairs
+    defaults: Defaults
+    permissions: str | None
+    concurrency: str | None
+    jobs: tuple[Job, ...]
+    document: Document = field(repr=False, compare=False)
+
+    def job(self, job_id: str) -> Job | None:
+        """The job with this key (compared without case, as GitHub does), or None."""
+        return next((job for job in self.jobs if job.job_id.lower() == job_id.lower()), None)
