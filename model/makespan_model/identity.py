@@ -6,11 +6,11 @@ a span that is sent twice is the same span.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
-# Environment variables cannot hold a NUL, so no two different tuples join to the same text.
-_SEPARATOR = "\0"
+from makespan_model.span_ids import job_label, job_span_id, run_span_id, run_trace_id, step_span_id
+
+__all__ = ["RunIdentity", "job_label", "job_span_id", "run_span_id", "step_span_id"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,30 +38,4 @@ class RunIdentity:
     @property
     def trace_id(self) -> str:
         """32 hexadecimal digits: the first 16 bytes of SHA-256 over the four parts."""
-        return _digest(self.provider, self.repository, self.run_id, str(self.attempt))[:32]
-
-
-def run_span_id(trace_id: str) -> str:
-    """The id (16 hexadecimal digits) of the run's root span."""
-    return _digest(trace_id)[:16]
-
-
-def job_span_id(trace_id: str, job: str) -> str:
-    """The id of a job's span; `job` is the label from `job_label`."""
-    return _digest(trace_id, job)[:16]
-
-
-def step_span_id(trace_id: str, job: str, step_path: str) -> str:
-    """The id of a step's span; `step_path` is unique within the job."""
-    return _digest(trace_id, job, step_path)[:16]
-
-
-def job_label(job: str, matrix: dict[str, object] | None) -> str:
-    """A job's name with its matrix values in the order given, as GitHub shows it: `test (3.12, linux)`."""
-    if not matrix:
-        return job
-    return f"{job} ({', '.join(str(value) for value in matrix.values())})"
-
-
-def _digest(*parts: str) -> str:
-    return hashlib.sha256(_SEPARATOR.join(parts).encode("utf-8", "surrogateescape")).hexdigest()
+        return run_trace_id(self.provider, self.repository, self.run_id, self.attempt)
