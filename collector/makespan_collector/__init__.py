@@ -1,1 +1,3 @@
-"""Receives OTLP and keeps the history of runs, jobs, steps and samples."""
+"""Receives spans and samples over OTLP and keeps them: receivers, the store, the server."""
+
+__all__ = ["app", "otlp", "server", "store"]

@@ -1,0 +1,46 @@
+"""`python -m makespan_collector`: the child process of `server.BackgroundCollector`.
+
+Listens on a free port of 127.0.0.1, prints `{"url": ...}` when ready, and stops on SIGTERM or when its
+standard input is closed, which also happens when the parent was killed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from makespan_collector.serving import serve
+from makespan_model.errors import MakespanError
+
+
+def main() -> int:
+    """Serve until told to stop; an error is one line on stderr."""
+    parser = argparse.ArgumentParser(prog="makespan_collector")
+    parser.add_argument("--store", type=Path, required=True)
+    store_dir = parser.parse_args().store
+
+    def ready(url: str) -> None:
+        print(json.dumps({"url": url}), flush=True)
+        threading.Thread(target=_stop_with_parent, daemon=True).start()
+
+    try:
+        serve(store_dir, host="127.0.0.1", port=0, ready=ready)
+    except MakespanError as error:
+        print(error, file=sys.stderr)
+        return int(error.exit_code)
+    return 0
+
+
+def _stop_with_parent() -> None:
+    while os.read(sys.stdin.fileno(), 1024):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

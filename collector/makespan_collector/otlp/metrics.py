@@ -1,0 +1,98 @@
+"""Gauge points of an OTLP metrics export request as samples.
+
+One reading of a step arrives as one point in each of several metrics; points of the same step and instant
+become one row. Metrics that are not ours are rejected and counted: nothing here could ask for them yet.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric, NumberDataPoint
+
+from makespan_collector.otlp.attributes import Attributes, RejectedError, decode_attributes, instant_ns, text
+from makespan_collector.store.rows import SampleRow
+from makespan_model import vocabulary as names
+
+_COLUMNS: Mapping[str, str] = {
+    names.METRIC_CPU_CORES: "cpu_cores",
+    names.METRIC_MEMORY_BYTES: "memory_bytes",
+    names.METRIC_PROCESSES: "processes",
+    names.METRIC_IO_READ: "io_read_bytes_per_s",
+    names.METRIC_IO_WRITE: "io_write_bytes_per_s",
+}
+_WHOLE = {"memory_bytes": 2**63 - 1, "processes": 2**31 - 1}
+
+_Key = tuple[str, str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedSamples:
+    """What a request held: rows, the number of rejected points, and the first reason."""
+
+    rows: tuple[SampleRow, ...]
+    rejected: int = 0
+    reason: str = ""
+
+
+def decode_metrics(request: ExportMetricsServiceRequest) -> DecodedSamples:
+    """Turn every point into part of a row or count it as rejected."""
+    readings: dict[_Key, dict[str, float | int]] = defaultdict(dict)
+    rejected, reason = 0, ""
+    for metric, resource in _metrics(request):
+        column = _COLUMNS.get(metric.name)
+        if column is None or metric.WhichOneof("data") != "gauge":
+            rejected += _count_points(metric)
+            reason = reason or f"metric {metric.name!r} is not one of the gauges kept here: {', '.join(_COLUMNS)}"
+            continue
+        for point in metric.gauge.data_points:
+            try:
+                readings[_key(point, resource)][column] = _number(point, column)
+            except RejectedError as error:
+                rejected += 1
+                reason = reason or f"metric {metric.name!r}: {error}"
+    return DecodedSamples(tuple(_row(key, values) for key, values in readings.items() if values), rejected, reason)
+
+
+def _metrics(request: ExportMetricsServiceRequest) -> Iterator[tuple[Metric, Attributes]]:
+    for resource_metrics in request.resource_metrics:
+        resource = decode_attributes(resource_metrics.resource.attributes)
+        for scope_metrics in resource_metrics.scope_metrics:
+            for metric in scope_metrics.metrics:
+                yield metric, resource
+
+
+def _count_points(metric: Metric) -> int:
+    kind = metric.WhichOneof("data")
+    return 0 if kind is None else len(getattr(metric, kind).data_points)
+
+
+def _key(point: NumberDataPoint, resource: Attributes) -> _Key:
+    attributes = {**resource, **decode_attributes(point.attributes)}
+    trace_id = _id(attributes, names.TRACE_ID, 32)
+    span_id = _id(attributes, names.SPAN_ID, 16)
+    return trace_id, span_id, instant_ns(point.time_unix_nano, "the time")
+
+
+def _id(attributes: Attributes, key: str, digits: int) -> str:
+    value = text(attributes, key) or ""
+    if len(value) != digits or not set(value) <= set("0123456789abcdef"):
+        raise RejectedError(f"{key} must be {digits} lower-case hexadecimal digits, not {value!r}")
+    return value
+
+
+def _number(point: NumberDataPoint, column: str) -> float | int:
+    kind = point.WhichOneof("value")
+    value = 0.0 if kind is None else getattr(point, kind)
+    if kind is None or not math.isfinite(value) or not 0 <= value <= _WHOLE.get(column, math.inf):
+        raise RejectedError(f"the value must be a finite number of 0 or more, not {value!r}")
+    return round(value) if column in _WHOLE else float(value)
+
+
+def _row(key: _Key, values: Mapping[str, float | int]) -> SampleRow:
+    trace_id, span_id, time_ns = key
+    return SampleRow(trace_id=trace_id, span_id=span_id, time_ns=time_ns, **values)  # type: ignore[arg-type]

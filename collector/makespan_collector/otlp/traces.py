@@ -1,0 +1,148 @@
+"""Spans of an OTLP trace export request as rows.
+
+A span whose `makespan.span.type` is run, job or step fills the columns. Every other span is kept whole
+as detail of its trace: what a step's own instrumentation emitted. What can be neither is rejected, which
+the answer's partial success says (OTLP specification 1.5, "Partial Success").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+
+from makespan_collector.otlp.attributes import (
+    Attributes,
+    RejectedError,
+    amount,
+    decode_attributes,
+    hexadecimal_id,
+    instant_ns,
+    small_whole,
+    text,
+    texts,
+    whole,
+)
+from makespan_collector.store.rows import SpanKind, SpanRow
+from makespan_model import vocabulary as names
+from makespan_model.records import Result, StepKind
+
+_RESULTS: Mapping[str, Result] = {result.value: result for result in Result}
+_STEP_KINDS: Mapping[str, StepKind] = {kind.value: kind for kind in StepKind}
+_OURS: Mapping[str, SpanKind] = {kind.value: kind for kind in (SpanKind.RUN, SpanKind.JOB, SpanKind.STEP)}
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedSpans:
+    """What a request held: rows, the number of rejected spans, and the first reason."""
+
+    rows: tuple[SpanRow, ...]
+    rejected: int = 0
+    reason: str = ""
+
+
+def decode_traces(request: ExportTraceServiceRequest) -> DecodedSpans:
+    """Turn every span into a row or count it as rejected."""
+    rows: list[SpanRow] = []
+    rejected, reason = 0, ""
+    for resource_spans in request.resource_spans:
+        resource = decode_attributes(resource_spans.resource.attributes)
+        for scope_spans in resource_spans.scope_spans:
+            for span in scope_spans.spans:
+                try:
+                    rows.append(_decode_span(span, resource))
+                except RejectedError as error:
+                    rejected += 1
+                    reason = reason or f"span {span.name!r}: {error}"
+    return DecodedSpans(tuple(rows), rejected, reason)
+
+
+def _decode_span(span: Span, resource: Attributes) -> SpanRow:
+    attributes = {**resource, **decode_attributes(span.attributes)}
+    span_type = text(attributes, names.SPAN_TYPE)
+    kind = SpanKind.DETAIL if span_type is None else _OURS.get(span_type)
+    if kind is None:
+        raise RejectedError(f"{names.SPAN_TYPE} must be run, job or step, not {span_type!r}")
+    trace_id = hexadecimal_id(span.trace_id, 16, "the trace id")
+    span_id = hexadecimal_id(span.span_id, 8, "the span id")
+    parent = hexadecimal_id(span.parent_span_id, 8, "the parent span id") if span.parent_span_id else None
+    start_ns = instant_ns(span.start_time_unix_nano, "the start")
+    end_ns = instant_ns(span.end_time_unix_nano, "the end")
+    if end_ns < start_ns:
+        raise RejectedError(f"it ends before it starts: {start_ns} .. {end_ns} ns")
+    if kind is SpanKind.DETAIL:
+        return SpanRow(
+            trace_id=trace_id,
+            span_id=span_id,
+            kind=kind,
+            name=span.name,
+            start_ns=start_ns,
+            end_ns=end_ns,
+            parent_span_id=parent,
+            raw=span.SerializeToString(),
+        )
+    in_job = kind is not SpanKind.RUN
+    in_step = kind is SpanKind.STEP
+    job_name = (text(attributes, names.JOB_NAME) or _required(attributes, names.JOB_ID)) if in_job else None
+    return SpanRow(
+        trace_id=trace_id,
+        span_id=span_id,
+        kind=kind,
+        name=text(attributes, names.TASK_NAME) or span.name,
+        start_ns=start_ns,
+        end_ns=end_ns,
+        parent_span_id=parent,
+        provider=_required(attributes, names.PROVIDER),
+        repository=_required(attributes, names.REPOSITORY),
+        run_id=_required(attributes, names.PIPELINE_RUN_ID),
+        attempt=small_whole(attributes, names.RUN_ATTEMPT) or 1,
+        pipeline=_required(attributes, names.PIPELINE_NAME),
+        ref=text(attributes, names.REF_HEAD_NAME),
+        commit=text(attributes, names.REF_HEAD_REVISION),
+        job_id=(text(attributes, names.JOB_ID) or job_name) if in_job else None,
+        job_name=job_name,
+        worker=text(attributes, names.WORKER_NAME) if in_job else None,
+        needs=texts(attributes, names.JOB_NEEDS) if kind is SpanKind.JOB else None,
+        queued_ns=whole(attributes, names.JOB_QUEUED_NS) if kind is SpanKind.JOB else None,
+        step_path=_required(attributes, names.STEP_PATH) if in_step else None,
+        step_index=small_whole(attributes, names.STEP_INDEX) if in_step else None,
+        step_kind=_step_kind(attributes) if in_step else None,
+        result=_result(span, attributes, kind),
+        exit_code=small_whole(attributes, names.PROCESS_EXIT_CODE) if in_step else None,
+        cpu_user_s=amount(attributes, names.CPU_USER_S) if in_step else None,
+        cpu_system_s=amount(attributes, names.CPU_SYSTEM_S) if in_step else None,
+        memory_peak_bytes=whole(attributes, names.MEMORY_PEAK_BYTES) if in_step else None,
+        io_read_bytes=whole(attributes, names.IO_READ_BYTES) if in_step else None,
+        io_write_bytes=whole(attributes, names.IO_WRITE_BYTES) if in_step else None,
+        raw=span.SerializeToString(),
+    )
+
+
+def _required(attributes: Attributes, key: str) -> str:
+    value = text(attributes, key)
+    if value is None:
+        raise RejectedError(f"it lacks {key}")
+    return value
+
+
+def _result(span: Span, attributes: Attributes, kind: SpanKind) -> Result:
+    key = names.PIPELINE_RESULT if kind is SpanKind.RUN else names.TASK_RUN_RESULT
+    value = text(attributes, key)
+    if value is None:
+        return Result.FAILURE if span.status.code == Status.STATUS_CODE_ERROR else Result.SUCCESS
+    result = _RESULTS.get(value)
+    if result is None:
+        raise RejectedError(f"{key} must be one of {', '.join(_RESULTS)}, not {value!r}")
+    return result
+
+
+def _step_kind(attributes: Attributes) -> StepKind:
+    value = text(attributes, names.STEP_KIND)
+    if value is None:
+        return StepKind.RUN
+    kind = _STEP_KINDS.get(value)
+    if kind is None:
+        raise RejectedError(f"{names.STEP_KIND} must be one of {', '.join(_STEP_KINDS)}, not {value!r}")
+    return kind

@@ -1,0 +1,111 @@
+"""Span rows put together into runs, whatever part of a run was seen."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from makespan_collector.store.rows import SpanKind
+from makespan_model.identity import RunIdentity
+from makespan_model.records import JobRun, PipelineRun, Result, StepKind, StepRun, Usage
+
+Row = Mapping[str, Any]
+
+# The worst first: a run that nobody summed up ended as its worst job did.
+_SEVERITY = (Result.FAILURE, Result.ERROR, Result.TIMEOUT, Result.CANCELLATION, Result.SUCCESS, Result.SKIP)
+
+
+def assemble_runs(rows: Iterable[Row]) -> list[PipelineRun]:
+    """Build the tree of every run, oldest first.
+
+    Args:
+        rows: Spans of any number of runs in any order, each span once; the columns of `SpanRow`.
+    """
+    traces: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        traces[row["trace_id"]].append(row)
+    runs = [_assemble_run(spans) for spans in traces.values()]
+    return sorted(runs, key=lambda run: (run.start_ns, run.identity.trace_id))
+
+
+def _assemble_run(spans: Sequence[Row]) -> PipelineRun:
+    root = next((span for span in spans if span["kind"] == SpanKind.RUN), None)
+    jobs = _assemble_jobs([span for span in spans if span["kind"] != SpanKind.RUN])
+    known = root or spans[0]
+    starts = [job.start_ns for job in jobs] if root is None else [root["start_ns"]]
+    ends = [job.end_ns for job in jobs] if root is None else [root["end_ns"]]
+    return PipelineRun(
+        identity=RunIdentity(known["provider"], known["repository"], known["run_id"], known["attempt"]),
+        pipeline=known["pipeline"],
+        result=Result(root["result"]) if root is not None else worst_result(job.result for job in jobs),
+        start_ns=min(starts),
+        end_ns=max(ends),
+        jobs=jobs,
+        ref=known["ref"],
+        commit=known["commit"],
+    )
+
+
+def _assemble_jobs(spans: Sequence[Row]) -> tuple[JobRun, ...]:
+    steps: dict[str, list[Row]] = defaultdict(list)
+    jobs: dict[str, Row] = {}
+    for span in spans:
+        if span["kind"] == SpanKind.JOB:
+            jobs[span["job_name"]] = span
+        else:
+            steps[span["job_name"]].append(span)
+    names = [*jobs, *(name for name in steps if name not in jobs)]
+    assembled = [_assemble_job(name, jobs.get(name), steps.get(name, ())) for name in names]
+    return tuple(sorted(assembled, key=lambda job: (job.start_ns, job.name)))
+
+
+def _assemble_job(name: str, span: Row | None, step_spans: Sequence[Row]) -> JobRun:
+    steps = tuple(sorted(map(_assemble_step, step_spans), key=lambda step: (step.start_ns, step.index or 0, step.path)))
+    if span is None:
+        return JobRun(
+            name=name,
+            job_id=step_spans[0]["job_id"],
+            result=worst_result(step.result for step in steps),
+            start_ns=min(step.start_ns for step in steps),
+            end_ns=max(step.end_ns for step in steps),
+            steps=steps,
+            worker=step_spans[0]["worker"],
+        )
+    return JobRun(
+        name=name,
+        job_id=span["job_id"],
+        result=Result(span["result"]),
+        start_ns=span["start_ns"],
+        end_ns=span["end_ns"],
+        steps=steps,
+        needs=None if span["needs"] is None else tuple(span["needs"]),
+        queued_ns=span["queued_ns"],
+        worker=span["worker"],
+    )
+
+
+def _assemble_step(span: Row) -> StepRun:
+    return StepRun(
+        path=span["step_path"],
+        name=span["name"],
+        result=Result(span["result"]),
+        start_ns=span["start_ns"],
+        end_ns=span["end_ns"],
+        kind=StepKind(span["step_kind"]),
+        index=span["step_index"],
+        exit_code=span["exit_code"],
+        usage=Usage(
+            cpu_user_s=span["cpu_user_s"],
+            cpu_system_s=span["cpu_system_s"],
+            memory_peak_bytes=span["memory_peak_bytes"],
+            io_read_bytes=span["io_read_bytes"],
+            io_write_bytes=span["io_write_bytes"],
+        ),
+    )
+
+
+def worst_result(results: Iterable[Result]) -> Result:
+    """The worst of several results; success when there is none to look at."""
+    found = set(results)
+    return next((result for result in _SEVERITY if result in found), Result.SUCCESS)

@@ -1,0 +1,64 @@
+"""What every store can do, whatever holds the data."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, Self
+
+from makespan_collector.store.rows import SampleRow, SpanRow
+from makespan_model.records import PipelineRun, Sample
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineSummary:
+    """One pipeline of one repository, and how much is known of it."""
+
+    repository: str
+    pipeline: str
+    runs: int
+    first_start_ns: int
+    last_start_ns: int
+
+
+class Store(Protocol):
+    """History of runs and samples."""
+
+    def append(self, *, spans: Sequence[SpanRow] = (), samples: Sequence[SampleRow] = ()) -> None:
+        """Keep rows; returns only when they would survive `kill -9` and loss of power.
+
+        Raises:
+            UnavailableError: Nothing was kept (disk full, store closed); the same call may work later.
+        """
+
+    def runs(
+        self,
+        *,
+        pipeline: str | None = None,
+        repository: str | None = None,
+        run_ids: Collection[str] | None = None,
+        limit: int | None = None,
+    ) -> list[PipelineRun]:
+        """Runs that match every filter given, oldest first; `limit` keeps the newest.
+
+        A job of which only steps are known spans its steps, a run of which only jobs are known its jobs.
+        """
+
+    def pipelines(self) -> list[PipelineSummary]:
+        """Every pipeline, in order of repository and name."""
+
+    def samples(self, trace_id: str, span_id: str) -> list[Sample]:
+        """The readings of one step in time order; instants that lack CPU, memory or processes are left out."""
+
+    def compact(self) -> None:
+        """Rewrite what was appended into the form that is fastest to query; nothing is lost or changed."""
+
+    def close(self) -> None:
+        """Release what the store holds; a second call does nothing."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...

@@ -1,0 +1,220 @@
+"""The embedded store: a directory of Arrow logs and Parquet segments, one writer, any number of readers."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pyarrow as pa
+
+from makespan_collector.store import run_queries
+from makespan_collector.store.compaction import compact_table, remove_superseded
+from makespan_collector.store.contract import PipelineSummary
+from makespan_collector.store.group_commit import GroupCommit
+from makespan_collector.store.log_segment import LogWriter, repair_log
+from makespan_collector.store.rows import SampleRow, SpanRow
+from makespan_collector.store.schema import (
+    SAMPLES,
+    SEQUENCE_SHIFT,
+    SPANS,
+    TABLES,
+    TableSchema,
+    sample_batch,
+    span_batch,
+)
+from makespan_collector.store.segments import list_segments, log_path
+from makespan_collector.store.writer_lock import WriterLock
+from makespan_model.errors import MakespanError, UnavailableError
+from makespan_model.records import PipelineRun, Sample
+
+LOCK_FILE = "writer.lock"
+# A query reads the logs whole, so they are kept to a few tens of megabytes in all.
+_LOG_LIMIT_BYTES = 8 * 1024 * 1024
+_LOGS_BEFORE_COMPACTION = 4
+
+_log = logging.getLogger(__name__)
+
+_Rows = tuple[Sequence[SpanRow], Sequence[SampleRow]]
+
+
+class EmbeddedReader:
+    """Queries of a store directory, also while another process writes it.
+
+    Args:
+        root: The store's directory; `open_store` has checked it.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def append(self, *, spans: Sequence[SpanRow] = (), samples: Sequence[SampleRow] = ()) -> None:  # noqa: ARG002
+        """Raise: this store was opened for reading."""
+        raise UnavailableError(f"{self._root} is open for reading only")
+
+    def runs(
+        self,
+        *,
+        pipeline: str | None = None,
+        repository: str | None = None,
+        run_ids: Collection[str] | None = None,
+        limit: int | None = None,
+    ) -> list[PipelineRun]:
+        """See `Store.runs`."""
+        return run_queries.runs(self._root, pipeline=pipeline, repository=repository, run_ids=run_ids, limit=limit)
+
+    def pipelines(self) -> list[PipelineSummary]:
+        """See `Store.pipelines`."""
+        return run_queries.pipelines(self._root)
+
+    def samples(self, trace_id: str, span_id: str) -> list[Sample]:
+        """See `Store.samples`."""
+        return run_queries.samples(self._root, trace_id, span_id)
+
+    def compact(self) -> None:
+        """Raise: this store was opened for reading."""
+        raise UnavailableError(f"{self._root} is open for reading only")
+
+    def close(self) -> None:
+        """Do nothing: a reader holds no file open between queries."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class EmbeddedStore(EmbeddedReader):
+    """The one writer of a store directory; safe to use from many threads.
+
+    Raises:
+        UnavailableError: Another process writes it.
+        InputError: A segment is damaged.
+    """
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self._lock = WriterLock(root / LOCK_FILE)
+        try:
+            self._logs = {table.name: _TableLog(root, table) for table in TABLES}
+        except BaseException:
+            self._lock.release()
+            raise
+        self._closed = False
+        self._writing = threading.Lock()
+        self._compacting = threading.Lock()
+        self._commits: GroupCommit[_Rows] = GroupCommit(self._commit)
+
+    def append(self, *, spans: Sequence[SpanRow] = (), samples: Sequence[SampleRow] = ()) -> None:
+        """See `Store.append`."""
+        if not spans and not samples:
+            return
+        self._commits.submit((spans, samples))
+        if any(log.closed_logs >= _LOGS_BEFORE_COMPACTION for log in self._logs.values()):
+            self._compact_in_passing()
+
+    def compact(self) -> None:
+        """See `Store.compact`."""
+        with self._compacting:
+            with self._writing:
+                self._raise_if_closed()
+                for log in self._logs.values():
+                    log.rotate()
+            for log in self._logs.values():
+                log.compact()
+
+    def close(self) -> None:
+        """Stop writing; everything acknowledged is on the disk already."""
+        with self._compacting, self._writing:
+            if not self._closed:
+                self._closed = True
+                for log in self._logs.values():
+                    log.rotate()
+                self._lock.release()
+
+    def _commit(self, rounds: Sequence[_Rows]) -> None:
+        with self._writing:
+            self._raise_if_closed()
+            spans = [row for rows, _ in rounds for row in rows]
+            samples = [row for _, rows in rounds for row in rows]
+            if spans:
+                self._logs[SPANS.name].append(span_batch(spans, self._logs[SPANS.name].next_seq()))
+            if samples:
+                self._logs[SAMPLES.name].append(sample_batch(samples, self._logs[SAMPLES.name].next_seq()))
+
+    def _compact_in_passing(self) -> None:
+        """Compact closed logs unless another thread does; the rows are durable whether it works or not."""
+        if not self._compacting.acquire(blocking=False):
+            return
+        try:
+            for log in self._logs.values():
+                log.compact()
+        except (OSError, MakespanError) as error:
+            _log.warning("compaction of %s failed, nothing is lost: %s", self._root, error)
+        finally:
+            self._compacting.release()
+
+    def _raise_if_closed(self) -> None:
+        if self._closed:
+            raise UnavailableError(f"the store {self._root} is closed")
+
+
+class _TableLog:
+    """The segment of one table that is being written."""
+
+    def __init__(self, root: Path, table: TableSchema) -> None:
+        self._root = root
+        self._table = table
+        self._writer: LogWriter | None = None
+        remove_superseded(root, table)
+        listing = list_segments(root / table.name)
+        for segment in listing.logs:
+            if repair_log(segment.path, table.columns):
+                _log.warning("%s ended in the middle of a write, which was not acknowledged; cut off", segment.path)
+        self._number = listing.last_number
+        self.closed_logs = len(listing.logs)
+
+    def next_seq(self) -> int:
+        """The sequence number of the first row of the next batch."""
+        if self._writer is None:
+            self._number += 1
+            try:
+                self._writer = LogWriter(log_path(self._root / self._table.name, self._number))
+            except OSError as error:
+                raise self._unavailable(error) from error
+        return (self._number << SEQUENCE_SHIFT) + self._writer.rows
+
+    def append(self, batch: pa.RecordBatch) -> None:
+        assert self._writer is not None
+        try:
+            self._writer.append(batch)
+        except OSError as error:
+            # After a failed flush the kernel may have dropped dirty pages: this file is not written to again.
+            self.rotate()
+            raise self._unavailable(error) from error
+        if self._writer.size_bytes >= _LOG_LIMIT_BYTES:
+            self.rotate()
+
+    def rotate(self) -> None:
+        """Close the log that is being written; the next append starts another."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+            self.closed_logs += 1
+
+    def compact(self) -> None:
+        """Compact the closed logs; appends may go on meanwhile."""
+        first_open = self._number if self._writer is not None else self._number + 1
+        compact_table(self._root, self._table, below=first_open)
+        self.closed_logs = sum(
+            segment.last >= first_open for segment in list_segments(self._root / self._table.name).logs
+        )
+
+    def _unavailable(self, error: OSError) -> UnavailableError:
+        return UnavailableError(f"cannot write to the store {self._root}: {error.strerror or error}")

@@ -1,0 +1,129 @@
+"""An append-only log of Arrow batches in which a torn end is recognised and ignored.
+
+Layout: the eight bytes of `MAGIC`, then frames. A frame is `<u32 payload length><u32 CRC-32 of the
+payload>` (little endian) and the payload: one Arrow IPC record batch message. One frame is one group
+commit, so a broken frame can only be the last one; a broken frame that others follow is damage.
+The table's schema belongs to the store's format number, so it is not repeated in each segment.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from makespan_model.errors import InputError
+
+MAGIC = b"MKSPLOG1"
+_HEADER = struct.Struct("<II")
+
+
+@dataclass(frozen=True, slots=True)
+class LogContents:
+    """Whole batches of a segment, and where the last whole one ends."""
+
+    batches: tuple[pa.RecordBatch, ...]
+    valid_bytes: int
+    torn: bool
+
+
+class LogWriter:
+    """Appends to one new segment file.
+
+    Args:
+        path: Must not exist.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
+        _write_all(self._descriptor, MAGIC)
+        self.size_bytes = len(MAGIC)
+        self.rows = 0
+        sync_directory(path.parent)
+
+    def append(self, batch: pa.RecordBatch) -> None:
+        """Write one frame and flush it to the disk.
+
+        Raises:
+            OSError: The frame is not durable; it was cut off again where the disk allowed it.
+        """
+        payload = memoryview(batch.serialize())
+        frame = _HEADER.pack(len(payload), zlib.crc32(payload))
+        try:
+            _write_all(self._descriptor, frame, payload)
+            os.fdatasync(self._descriptor)
+        except OSError:
+            os.ftruncate(self._descriptor, self.size_bytes)
+            raise
+        self.size_bytes += len(frame) + len(payload)
+        self.rows += batch.num_rows
+
+    def close(self) -> None:
+        """Close the file; its frames are durable already."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def read_log(path: Path, schema: pa.Schema) -> LogContents:
+    """Every whole batch of a segment, also of one that is being written.
+
+    Raises:
+        FileNotFoundError: The segment was compacted in the meantime.
+        InputError: Damage before the end of the file, with its place.
+    """
+    data = path.read_bytes()
+    if not data.startswith(MAGIC):
+        if MAGIC.startswith(data):
+            return LogContents((), len(data), torn=True)
+        raise InputError(f"{path}: not a log segment of this store (its first bytes are {data[:8]!r})")
+    view = memoryview(data)
+    batches = []
+    offset = len(MAGIC)
+    while offset + _HEADER.size <= len(data):
+        length, checksum = _HEADER.unpack_from(view, offset)
+        start = offset + _HEADER.size
+        payload = view[start : start + length]
+        # A length of zero is what an unflushed, already extended end of a file reads as after a loss of power.
+        if length == 0 or len(payload) < length:
+            break
+        if zlib.crc32(payload) != checksum:
+            if start + length < len(data) and any(view[start + length :]):
+                raise InputError(
+                    f"{path}: damaged at byte {offset}, with data after it; restore this file from a backup"
+                )
+            break
+        batches.append(pa.ipc.read_record_batch(pa.py_buffer(payload), schema))
+        offset = start + length
+    return LogContents(tuple(batches), offset, torn=offset < len(data))
+
+
+def repair_log(path: Path, schema: pa.Schema) -> bool:
+    """Cut off a torn end, which was never acknowledged; True when there was one."""
+    contents = read_log(path, schema)
+    if contents.torn:
+        with path.open("r+b") as file:
+            file.truncate(contents.valid_bytes)
+            os.fsync(file.fileno())
+    return contents.torn
+
+
+def sync_directory(path: Path) -> None:
+    """Make the names in a directory durable: a new file's content is not found without its name."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _write_all(descriptor: int, *parts: bytes | memoryview) -> None:
+    for part in parts:
+        view = memoryview(part)
+        while view:
+            view = view[os.write(descriptor, view) :]

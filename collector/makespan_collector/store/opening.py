@@ -1,0 +1,65 @@
+"""Opens a store directory, and says what to do when there is none."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from makespan_collector.store.contract import Store
+from makespan_collector.store.embedded import EmbeddedReader, EmbeddedStore
+from makespan_collector.store.log_segment import sync_directory
+from makespan_collector.store.schema import TABLES
+from makespan_model.errors import InputError, UnavailableError
+
+FORMAT_FILE = "format"
+FORMAT = 1
+
+
+def open_store(path: Path, *, read_only: bool = False) -> Store:
+    """Open the embedded store in a directory; for writing, it is created where it is missing.
+
+    Raises:
+        UnavailableError: There is no history (reading), another process writes (writing), or the
+            directory cannot be made.
+        InputError: The directory holds something else, or a newer format.
+    """
+    if read_only:
+        if not (path / FORMAT_FILE).is_file():
+            raise UnavailableError(
+                f"no history at {path}; run `makespan exec FILE` or `makespan serve` first, or point --store at a store"
+            )
+        _check_format(path)
+        return EmbeddedReader(path)
+    try:
+        _create(path)
+    except OSError as error:
+        raise UnavailableError(f"cannot make a store at {path}: {error.strerror or error}") from error
+    _check_format(path)
+    return EmbeddedStore(path)
+
+
+def _create(path: Path) -> None:
+    path.mkdir(parents=True, exist_ok=True)
+    marker = path / FORMAT_FILE
+    if marker.exists():
+        return
+    known = {table.name for table in TABLES}
+    foreign = sorted(entry.name for entry in path.iterdir() if entry.name not in known and entry.suffix != ".tmp")
+    if foreign:
+        raise InputError(f"{path} is not a store and not empty (it holds {foreign[0]!r}); name another directory")
+    for table in TABLES:
+        (path / table.name).mkdir(exist_ok=True)
+    # The marker comes last: a directory that has it is complete.
+    temporary = path / f"{FORMAT_FILE}.{os.getpid()}.tmp"
+    with temporary.open("w") as file:
+        file.write(f"{FORMAT}\n")
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.rename(marker)
+    sync_directory(path)
+
+
+def _check_format(path: Path) -> None:
+    text = (path / FORMAT_FILE).read_text("utf-8", "replace").strip()
+    if text != str(FORMAT):
+        raise InputError(f"{path / FORMAT_FILE} says {text!r}; this version of makespan reads format {FORMAT}")

@@ -1,0 +1,78 @@
+"""Reads a table's files with DuckDB: compacted segments in place, the logs through Arrow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import duckdb
+import pyarrow as pa
+
+from makespan_collector.store.log_segment import read_log
+from makespan_collector.store.schema import TableSchema
+from makespan_collector.store.segments import Segment, list_segments
+from makespan_model.errors import InputError, UnavailableError
+
+Answer = TypeVar("Answer")
+
+# Each retry needs a whole compaction to have ended within one query.
+_ATTEMPTS = 8
+
+
+def query(root: Path, table: TableSchema, ask: Callable[[duckdb.DuckDBPyConnection], Answer]) -> Answer:
+    """Run `ask` on a connection in which `rows` is everything the table holds now.
+
+    A compaction may delete a segment between the look at the folder and the read; then the folder is
+    read anew.
+
+    Raises:
+        InputError: A segment is damaged.
+    """
+    for _ in range(_ATTEMPTS):
+        live: tuple[Segment, ...] = ()
+        try:
+            live = list_segments(root / table.name).live
+            with connect(table, live) as connection:
+                return ask(connection)
+        except FileNotFoundError:
+            continue
+        except duckdb.Error as error:
+            if all(segment.path.exists() for segment in live):
+                raise InputError(f"{root / table.name}: cannot be read: {error}") from error
+    raise UnavailableError(f"{root / table.name}: changes faster than it can be read; try again")
+
+
+@contextmanager
+def connect(table: TableSchema, segments: Sequence[Segment]) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB connection with the view `rows` over these segments."""
+    connection = duckdb.connect(
+        ":memory:", config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
+    )
+    try:
+        connection.register("log_rows", _logs(table, segments))
+        columns = ", ".join(f'"{name}"' for name in table.columns.names)
+        sources = [f"SELECT {columns} FROM log_rows"]  # noqa: S608 (column names are ours)
+        compacted = [str(segment.path) for segment in segments if not segment.is_log]
+        if compacted:
+            files = ", ".join("'" + path.replace("'", "''") + "'" for path in compacted)
+            sources.append(f"SELECT {columns} FROM read_parquet([{files}])")  # noqa: S608 (quoted above)
+        connection.execute(f"CREATE TEMP VIEW rows AS {' UNION ALL '.join(sources)}")
+        yield connection
+    finally:
+        connection.close()
+
+
+def fetch(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
+    """Rows of a query as dictionaries."""
+    cursor = connection.execute(sql, list(parameters))
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, values, strict=True)) for values in cursor.fetchall()]
+
+
+def _logs(table: TableSchema, segments: Sequence[Segment]) -> pa.Table:
+    batches = [
+        batch for segment in segments if segment.is_log for batch in read_log(segment.path, table.columns).batches
+    ]
+    return pa.Table.from_batches(batches, schema=table.columns)

@@ -1,0 +1,75 @@
+"""What is written to a store: one row a span, one row a sample."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from makespan_model.records import Result, StepKind
+
+
+class SpanKind(StrEnum):
+    """What a span describes: `makespan.span.type`, or `detail` for what a step emitted itself."""
+
+    RUN = "run"
+    JOB = "job"
+    STEP = "step"
+    DETAIL = "detail"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpanRow:
+    """One span; a row with the same trace and span id as an earlier one replaces it.
+
+    Attributes:
+        trace_id: 32 hexadecimal digits.
+        span_id: 16 hexadecimal digits.
+        parent_span_id: 16 hexadecimal digits; None at the root.
+        needs: Job ids a job waited for; None when nobody recorded them.
+        raw: The serialized OTLP span, where the columns do not hold everything it says.
+    """
+
+    trace_id: str
+    span_id: str
+    kind: SpanKind
+    name: str
+    start_ns: int
+    end_ns: int
+    parent_span_id: str | None = None
+    provider: str | None = None
+    repository: str | None = None
+    run_id: str | None = None
+    attempt: int | None = None
+    pipeline: str | None = None
+    ref: str | None = None
+    commit: str | None = None
+    job_id: str | None = None
+    job_name: str | None = None
+    worker: str | None = None
+    needs: tuple[str, ...] | None = None
+    queued_ns: int | None = None
+    step_path: str | None = None
+    step_index: int | None = None
+    step_kind: StepKind | None = None
+    result: Result | None = None
+    exit_code: int | None = None
+    cpu_user_s: float | None = None
+    cpu_system_s: float | None = None
+    memory_peak_bytes: int | None = None
+    io_read_bytes: int | None = None
+    io_write_bytes: int | None = None
+    raw: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleRow:
+    """What one request said of a step at one instant; rows of the same step and instant complete each other."""
+
+    trace_id: str
+    span_id: str
+    time_ns: int
+    cpu_cores: float | None = None
+    memory_bytes: int | None = None
+    processes: int | None = None
+    io_read_bytes_per_s: float | None = None
+    io_write_bytes_per_s: float | None = None

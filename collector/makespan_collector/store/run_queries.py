@@ -1,0 +1,80 @@
+"""The questions a store answers, asked of the embedded one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+import duckdb
+
+from makespan_collector.store.assembly import assemble_runs
+from makespan_collector.store.compaction import merged_rows
+from makespan_collector.store.contract import PipelineSummary
+from makespan_collector.store.queries import fetch, query
+from makespan_collector.store.rows import SpanKind
+from makespan_collector.store.schema import SAMPLES, SPANS
+from makespan_model.records import PipelineRun, Sample
+
+_COLUMNS = ", ".join(name for name in SPANS.columns.names if name not in ("seq", "raw"))
+_OURS = f"kind <> '{SpanKind.DETAIL}'"
+
+
+def runs(
+    root: Path,
+    *,
+    pipeline: str | None,
+    repository: str | None,
+    run_ids: Collection[str] | None,
+    limit: int | None,
+) -> list[PipelineRun]:
+    """See `Store.runs`."""
+    conditions, parameters = [_OURS], []
+    for column, value in (("pipeline", pipeline), ("repository", repository)):
+        if value is not None:
+            conditions.append(f"{column} = ?")
+            parameters.append(value)
+    if run_ids is not None:
+        if not run_ids:
+            return []
+        conditions.append(f"run_id IN ({', '.join('?' * len(run_ids))})")
+        parameters += run_ids
+    newest = f"LIMIT {max(0, int(limit))}" if limit is not None else ""
+    sql = f"""
+        WITH chosen AS (
+            SELECT trace_id FROM rows WHERE {" AND ".join(conditions)}
+            GROUP BY trace_id ORDER BY min(start_ns) DESC, trace_id {newest}
+        )
+        SELECT {_COLUMNS} FROM rows SEMI JOIN chosen USING (trace_id) WHERE {_OURS}
+        QUALIFY row_number() OVER (PARTITION BY trace_id, span_id ORDER BY seq DESC) = 1
+    """  # noqa: S608 (values are parameters)
+
+    def ask(connection: duckdb.DuckDBPyConnection) -> list[PipelineRun]:
+        return assemble_runs(fetch(connection, sql, parameters))
+
+    return query(root, SPANS, ask)
+
+
+def pipelines(root: Path) -> list[PipelineSummary]:
+    """See `Store.pipelines`."""
+    sql = f"""
+        WITH runs AS (
+            SELECT repository, pipeline, trace_id, min(start_ns) AS start_ns FROM rows WHERE {_OURS} GROUP BY ALL
+        )
+        SELECT repository, pipeline, count(*) AS runs, min(start_ns) AS first_start_ns, max(start_ns) AS last_start_ns
+        FROM runs GROUP BY ALL ORDER BY repository, pipeline
+    """  # noqa: S608 (constants)
+    return query(root, SPANS, lambda connection: [PipelineSummary(**row) for row in fetch(connection, sql)])
+
+
+def samples(root: Path, trace_id: str, span_id: str) -> list[Sample]:
+    """See `Store.samples`."""
+    sql = f"""
+        SELECT time_ns, cpu_cores, memory_bytes, processes, io_read_bytes_per_s, io_write_bytes_per_s
+        FROM ({merged_rows(SAMPLES)})
+        WHERE trace_id = ? AND span_id = ?
+            AND cpu_cores IS NOT NULL AND memory_bytes IS NOT NULL AND processes IS NOT NULL
+        ORDER BY time_ns
+    """  # noqa: S608 (values are parameters)
+    return query(
+        root, SAMPLES, lambda connection: [Sample(**row) for row in fetch(connection, sql, [trace_id, span_id])]
+    )

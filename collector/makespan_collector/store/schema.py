@@ -1,0 +1,111 @@
+"""Columns of the two tables, and rows turned into Arrow batches.
+
+`seq` orders rows by arrival: the number of the log segment in the upper 32 bits, the row's position in
+that segment in the lower ones. It needs no counter on disk, and no clock that could be set back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any
+
+import pyarrow as pa
+
+from makespan_collector.store.rows import SampleRow, SpanRow
+
+SEQUENCE_SHIFT = 32
+
+_SPANS = pa.schema(
+    [
+        ("seq", pa.int64()),
+        ("trace_id", pa.string()),
+        ("span_id", pa.string()),
+        ("kind", pa.string()),
+        ("name", pa.string()),
+        ("start_ns", pa.int64()),
+        ("end_ns", pa.int64()),
+        ("parent_span_id", pa.string()),
+        ("provider", pa.string()),
+        ("repository", pa.string()),
+        ("run_id", pa.string()),
+        ("attempt", pa.int32()),
+        ("pipeline", pa.string()),
+        ("ref", pa.string()),
+        ("commit", pa.string()),
+        ("job_id", pa.string()),
+        ("job_name", pa.string()),
+        ("worker", pa.string()),
+        ("needs", pa.list_(pa.string())),
+        ("queued_ns", pa.int64()),
+        ("step_path", pa.string()),
+        ("step_index", pa.int32()),
+        ("step_kind", pa.string()),
+        ("result", pa.string()),
+        ("exit_code", pa.int32()),
+        ("cpu_user_s", pa.float64()),
+        ("cpu_system_s", pa.float64()),
+        ("memory_peak_bytes", pa.int64()),
+        ("io_read_bytes", pa.int64()),
+        ("io_write_bytes", pa.int64()),
+        ("raw", pa.binary()),
+    ]
+)
+
+_SAMPLES = pa.schema(
+    [
+        ("seq", pa.int64()),
+        ("trace_id", pa.string()),
+        ("span_id", pa.string()),
+        ("time_ns", pa.int64()),
+        ("cpu_cores", pa.float64()),
+        ("memory_bytes", pa.int64()),
+        ("processes", pa.int32()),
+        ("io_read_bytes_per_s", pa.float64()),
+        ("io_write_bytes_per_s", pa.float64()),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TableSchema:
+    """One table of the embedded store.
+
+    Attributes:
+        name: The table's folder.
+        key: Columns that make a row the same row; the later one wins.
+        order: Columns a compacted segment is sorted by, so that a query skips most row groups.
+    """
+
+    name: str
+    columns: pa.Schema
+    key: tuple[str, ...]
+    order: tuple[str, ...]
+
+
+SPANS = TableSchema("spans", _SPANS, ("trace_id", "span_id"), ("repository", "pipeline", "start_ns", "trace_id"))
+# Rows of one instant come from several metrics, so a later row completes the earlier one instead of replacing it.
+SAMPLES = TableSchema("samples", _SAMPLES, ("trace_id", "span_id", "time_ns"), ("trace_id", "span_id", "time_ns"))
+TABLES = (SPANS, SAMPLES)
+
+_span_values = attrgetter(*_SPANS.names[1:])
+_sample_values = attrgetter(*_SAMPLES.names[1:])
+
+
+def span_batch(rows: Sequence[SpanRow], first_seq: int) -> pa.RecordBatch:
+    """One Arrow batch of spans, numbered from `first_seq` on."""
+    return _batch(_SPANS, list(map(_span_values, rows)), first_seq)
+
+
+def sample_batch(rows: Sequence[SampleRow], first_seq: int) -> pa.RecordBatch:
+    """One Arrow batch of samples, numbered from `first_seq` on."""
+    return _batch(_SAMPLES, list(map(_sample_values, rows)), first_seq)
+
+
+def _batch(schema: pa.Schema, tuples: list[tuple[Any, ...]], first_seq: int) -> pa.RecordBatch:
+    columns = [pa.array(range(first_seq, first_seq + len(tuples)), pa.int64())]
+    columns += [
+        pa.array(values, field.type) for values, field in zip(zip(*tuples, strict=True), list(schema)[1:], strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
