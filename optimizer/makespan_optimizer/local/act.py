@@ -1,0 +1,203 @@
+"""Runs one job file through `act` and turns its event stream into measured jobs and steps."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import sysconfig
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from makespan_model.errors import UnavailableError
+from makespan_model.identity import job_label
+from makespan_model.records import Result
+from makespan_optimizer.local.job_file import RUNNER_LABEL
+
+_RESULTS = {"success": Result.SUCCESS, "failure": Result.FAILURE, "skipped": Result.SKIP}
+_TAIL_LINES = 40  # enough for a traceback with the test that raised it
+
+
+@dataclass(frozen=True, slots=True)
+class ActStep:
+    """A step as act reported it; `key` is the step's id or its position in the job file."""
+
+    key: str
+    result: Result
+    start_ns: int
+    end_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class ActLeg:
+    """One leg of a job (the job itself where it has no matrix)."""
+
+    label: str
+    result: Result
+    start_ns: int
+    end_ns: int
+    steps: tuple[ActStep, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ActOutcome:
+    """What one call of act did.
+
+    Attributes:
+        legs: Empty when the job's condition was false.
+        error: act's own message when it could not run the file at all.
+        failed_output: The last lines printed by the first step that failed.
+    """
+
+    legs: tuple[ActLeg, ...]
+    error: str | None
+    failed_output: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _OpenLeg:
+    label: str
+    start_ns: int
+    end_ns: int
+    result: Result | None = None
+    started: dict[str, int] = field(default_factory=dict)
+    steps: list[ActStep] = field(default_factory=list)
+    tail: deque[str] = field(default_factory=lambda: deque(maxlen=_TAIL_LINES))
+
+
+StepListener = Callable[[str, str, Result | None, float], None]
+"""Called with (job label, step key, result or None at the start, seconds)."""
+OutputListener = Callable[[str, str], None]
+"""Called with (job label, line)."""
+
+
+def find_act() -> str:
+    """Path of the act binary: of this environment, else from PATH.
+
+    Raises:
+        UnavailableError: It is not installed.
+    """
+    beside = Path(sysconfig.get_path("scripts")) / "act"
+    found = str(beside) if beside.is_file() else shutil.which("act")
+    if found is None:
+        raise UnavailableError("act is not installed; it comes with: pip install 'makespan[optimizer]'")
+    return found
+
+
+class ActCall:
+    """One act process for one job file.
+
+    Args:
+        job_id: The job whose events count; those of the stubs for its needs do not.
+        file: The job file.
+        repository: A git work tree, which act copies for each job that checks out.
+        parallel_legs: How many matrix legs run at once.
+    """
+
+    def __init__(
+        self, job_id: str, file: Path, *, repository: Path, environment: Mapping[str, str], parallel_legs: int
+    ) -> None:
+        self._job_id = job_id
+        self._legs: dict[str, _OpenLeg] = {}
+        self._error: list[str] = []
+        self._failed_output: tuple[str, ...] = ()
+        command = [find_act(), "push", "-W", str(file), "-C", str(repository), "-j", job_id, "--json"]
+        command += ["-P", f"{RUNNER_LABEL}=-self-hosted", "--no-cache-server", "--artifact-server-addr", "127.0.0.1"]
+        command += ["--concurrent-jobs", str(parallel_legs)]
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=dict(environment),
+            start_new_session=True,
+        )
+
+    def follow(self, on_step: StepListener, on_output: OutputListener) -> ActOutcome:
+        """Read events until act ends."""
+        assert self._process.stdout is not None
+        with self._process.stdout as stream:
+            for raw in stream:
+                line = raw.decode("utf-8", "replace").rstrip("\n")
+                event = _parse(line)
+                if event is None:
+                    self._error.append(line)
+                elif event.get("jobID") == self._job_id:
+                    self._take(event, time.time_ns(), on_step, on_output)
+        self._process.wait()
+        legs = tuple(_close(leg) for leg in self._legs.values())
+        failed = self._process.returncode != 0 and not any(leg.result is not Result.SUCCESS for leg in legs)
+        error = "\n".join(self._error[:_TAIL_LINES]) or f"act ended with {self._process.returncode}"
+        return ActOutcome(legs, error if failed else None, self._failed_output)
+
+    def stop(self) -> None:
+        """End act and what it started; harmless once it has ended."""
+        if self._process.poll() is None:
+            try:
+                # act ignores a second signal while it cleans up; its children are in its session.
+                os.killpg(self._process.pid, signal.SIGTERM)
+                self._process.wait(timeout=5)
+            except subprocess.TimeoutExpired:
+                os.killpg(self._process.pid, signal.SIGKILL)
+                self._process.wait()
+            except ProcessLookupError:
+                return
+
+    def _take(self, event: dict[str, object], now_ns: int, on_step: StepListener, on_output: OutputListener) -> None:
+        matrix = event.get("matrix")
+        label = job_label(self._job_id, matrix if isinstance(matrix, dict) else None)
+        leg = self._legs.setdefault(label, _OpenLeg(label, now_ns, now_ns))
+        leg.end_ns = now_ns
+        text = str(event.get("msg", ""))
+        if event.get("raw_output"):
+            leg.tail.append(text.rstrip("\n"))
+            on_output(label, text.rstrip("\n"))
+        elif "jobResult" in event:
+            leg.result = _RESULTS.get(str(event["jobResult"]), Result.ERROR)
+        elif event.get("stage") == "Main" and isinstance(event.get("stepID"), list):
+            self._take_step(leg, event, now_ns, on_step)
+
+    def _take_step(self, leg: _OpenLeg, event: dict[str, object], now_ns: int, on_step: StepListener) -> None:
+        ids = event["stepID"]
+        assert isinstance(ids, list)
+        if len(ids) != 1:
+            return  # a step inside a composite action belongs to its outer step
+        key = str(ids[0])
+        if "stepResult" not in event:
+            if key not in leg.started and str(event.get("msg", "")).startswith("⭐"):
+                leg.started[key] = now_ns
+                leg.tail.clear()
+                on_step(leg.label, key, None, 0.0)
+            return
+        result = _RESULTS.get(str(event["stepResult"]), Result.ERROR)
+        start_ns = leg.started.get(key, now_ns)
+        leg.steps.append(ActStep(key, result, start_ns, now_ns))
+        if result is not Result.SUCCESS and not self._failed_output:
+            self._failed_output = tuple(leg.tail)
+        on_step(leg.label, key, result, (now_ns - start_ns) / 1e9)
+
+
+def _parse(line: str) -> dict[str, object] | None:
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) else None
+
+
+def _close(leg: _OpenLeg) -> ActLeg:
+    return ActLeg(leg.label, leg.result or Result.ERROR, leg.start_ns, leg.end_ns, tuple(leg.steps))
+
+
+def agent_shell() -> tuple[str, ...]:
+    """Command of `makespan shell` of this very installation, whatever PATH a step sets."""
+    script = Path(sysconfig.get_path("scripts")) / "makespan"
+    if script.is_file():
+        return (str(script), "shell")
+    return (sys.executable, "-m", "makespan_cli.main", "shell")

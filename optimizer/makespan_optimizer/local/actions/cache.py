@@ -1,0 +1,157 @@
+"""Stand-in for `actions/cache`, `actions/cache/restore` and `actions/cache/save`.
+
+Keys are immutable and restore keys match by prefix, newest first, as GitHub's own service does; an
+entry also belongs to the list of paths it was made of. Entries are uncompressed tar files: on one
+machine the disk is faster than any compressor.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tarfile
+import time
+from pathlib import Path
+
+from makespan_optimizer.local.actions.protocol import (
+    ActionError,
+    matching_paths,
+    read_flag,
+    read_input,
+    run_action,
+    shared_folder,
+    workspace,
+    write_output,
+)
+
+_KEY_LENGTH_LIMIT = 512  # actions/cache: "Key Validation Error: ... cannot be larger than 512 characters"
+
+
+def restore() -> None:
+    """Unpack the entry of `key`, or the newest one that a restore key is a prefix of."""
+    key, paths = _key(), read_input("path")
+    version = _version(paths)
+    started = time.monotonic()
+    entry = _find(version, key, read_input("restore-keys").splitlines())
+    hit = entry is not None and entry["key"] == key
+    if entry is None:
+        print(f"Cache not found for key {key}")
+        if read_flag("fail-on-cache-miss"):
+            raise ActionError(f"no cache entry for key {key} and fail-on-cache-miss is set")
+    else:
+        archive = _folder() / str(entry["archive"])
+        _unpack(archive)
+        size = archive.stat().st_size
+        print(f"Cache restored from key {entry['key']}: {size} bytes in {time.monotonic() - started:.2f} s")
+        write_output("cache-matched-key", str(entry["key"]))
+    write_output("cache-hit", "true" if hit else "false")
+    write_output("cache-primary-key", key)
+    _state_file().write_text(json.dumps({"key": key, "paths": paths, "hit": hit}), "utf-8")
+
+
+def save_after() -> None:
+    """The post step of `actions/cache`: save unless the exact key was restored."""
+    try:
+        state = json.loads(_state_file().read_text("utf-8"))
+    except FileNotFoundError:
+        print("The cache step did not run; nothing to save")
+        return
+    if state["hit"]:
+        print(f"Cache hit on the primary key {state['key']}, not saving")
+        return
+    _save(state["key"], state["paths"])
+
+
+def save() -> None:
+    """`actions/cache/save`."""
+    _save(_key(), read_input("path"))
+
+
+def _save(key: str, paths: str) -> None:
+    version = _version(paths)
+    if _find(version, key, []) is not None:
+        print(f"Cache entry {key} exists already, not saving")
+        return
+    found = matching_paths(paths)
+    if not found:
+        print(f"::warning::none of the cached paths exists: {' '.join(paths.split())}")
+        return
+    name = hashlib.sha256(f"{version}\0{key}".encode()).hexdigest()
+    folder = _folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    archive = folder / f"{name}.tar"
+    unfinished = folder / f"{name}.{os.getpid()}.part"
+    started = time.monotonic()
+    with tarfile.open(unfinished, "w") as tar:
+        for path in found:
+            tar.add(path, arcname=_portable(path))
+    unfinished.rename(archive)
+    entry = {"key": key, "version": version, "archive": archive.name, "created_ns": time.time_ns()}
+    unfinished.write_text(json.dumps(entry), "utf-8")
+    # The entry is written last: until then nobody sees the archive.
+    unfinished.rename(folder / f"{name}.json")
+    print(f"Cache saved with key {key}: {archive.stat().st_size} bytes in {time.monotonic() - started:.2f} s")
+
+
+def _find(version: str, key: str, restore_keys: list[str]) -> dict[str, object] | None:
+    entries = []
+    for file in _folder().glob("*.json"):
+        entry = json.loads(file.read_text("utf-8"))
+        if entry["version"] == version:
+            entries.append(entry)
+    entries.sort(key=lambda entry: int(entry["created_ns"]), reverse=True)
+    wanted: list[dict[str, object]] = [entry for entry in entries if entry["key"] == key]
+    for prefix in filter(None, map(str.strip, restore_keys)):
+        wanted += [entry for entry in entries if str(entry["key"]).startswith(prefix)]
+    return wanted[0] if wanted else None
+
+
+def _portable(path: Path) -> str:
+    """The path relative to the workspace or the home folder, which differ from job to job."""
+    for root, prefix in ((workspace(), "workspace"), (Path.home(), "home")):
+        if path.is_relative_to(root):
+            return f"{prefix}/{path.relative_to(root)}"
+    return f"absolute/{path.relative_to('/')}"
+
+
+def _unpack(archive: Path) -> None:
+    roots = {"workspace": workspace(), "home": Path.home(), "absolute": Path("/")}
+    with tarfile.open(archive) as tar:
+        for member in tar:
+            prefix, _, rest = member.name.partition("/")
+            if prefix not in roots:
+                raise ActionError(f"{archive}: unexpected member {member.name!r}")
+            if member.islnk():
+                member.linkname = member.linkname.partition("/")[2]
+            member.name = rest or "."
+            # The `tar` filter keeps every member inside its root; `data` would refuse the link from a
+            # virtual environment to its interpreter.
+            tar.extract(member, roots[prefix], filter="tar")
+
+
+def _key() -> str:
+    key = read_input("key")
+    if not key:
+        raise ActionError("the input key is required")
+    if len(key) > _KEY_LENGTH_LIMIT or "," in key:
+        raise ActionError(f"the key must be at most {_KEY_LENGTH_LIMIT} characters and hold no comma: {key!r}")
+    if not read_input("path") and os.environ.get("MAKESPAN_INPUT_PATH") is not None:
+        raise ActionError("the input path is empty")
+    return key
+
+
+def _version(paths: str) -> str:
+    return hashlib.sha256("\0".join(filter(None, map(str.strip, paths.splitlines()))).encode()).hexdigest()
+
+
+def _folder() -> Path:
+    return shared_folder("MAKESPAN_CACHE_FOLDER")
+
+
+def _state_file() -> Path:
+    return Path(os.environ["RUNNER_TEMP"]) / f"makespan-cache-{os.environ['MAKESPAN_ACTION_STEP']}.json"
+
+
+if __name__ == "__main__":
+    run_action({"restore": restore, "save": save, "save-after": save_after})
