@@ -11,7 +11,17 @@ from collections.abc import Iterator
 from makespan_model.matching import did_you_mean
 from makespan_optimizer.workflow.fields import Fields, span
 from makespan_optimizer.workflow.model import Defaults, Job, Span, Step, Workflow
-from makespan_optimizer.yaml.nodes import Document, Entry, Mapping, Scalar, Sequence, has_sharing, resolved
+from makespan_optimizer.yaml.nodes import (
+    MERGE_KEY,
+    Document,
+    Entry,
+    Mapping,
+    Scalar,
+    Sequence,
+    has_sharing,
+    resolved,
+    walk,
+)
 from makespan_optimizer.yaml.reading import parse_document
 
 # In-job parallel steps, as GitHub's parser names them (npm @actions/workflow-parser 0.3.61).
@@ -32,6 +42,7 @@ def read_workflow(text: str, *, file: str) -> Workflow:
     root = None if document.root is None else resolved(document.root)
     if not isinstance(root, Mapping):
         raise document.error("a workflow must be a mapping with the keys 'on' and 'jobs'", root.start if root else 0)
+    _refuse_merge_keys(document, root)
     top = Fields(document, root, "the workflow")
     if "on" not in top:
         raise document.error("the workflow has no 'on' key: nothing would start it", root.start)
@@ -53,6 +64,14 @@ def read_workflow(text: str, *, file: str) -> Workflow:
     )
     _check_needs(workflow)
     return workflow
+
+
+def _refuse_merge_keys(document: Document, root: Mapping) -> None:
+    """GitHub reads anchors and aliases, but takes `<<` for an unexpected key."""
+    for node in walk(root):
+        entry = node.entry(MERGE_KEY) if isinstance(node, Mapping) else None
+        if entry is not None and not entry.key.style:
+            raise document.error("GitHub does not support merge keys ('<<')", entry.key.start)
 
 
 def _triggers(top: Fields) -> tuple[str, ...]:

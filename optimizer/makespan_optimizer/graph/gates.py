@@ -1,0 +1,61 @@
+"""Which jobs act on the world (deploy, release, publish), so that what guards them must stay.
+
+The signs are taken broadly: a job wrongly called a gate only keeps an edge it could lose.
+"""
+
+from __future__ import annotations
+
+import re
+
+from makespan_optimizer.workflow.model import Job, Workflow
+
+_NAME = re.compile(
+    r"(?:^|[^a-z])(?:deploy\w*|release\w*|publish\w*|promote|rollout|ship|upload-(?:to|pypi|wheels)|pypi|npm-publish|"
+    r"docker-push|push\w*|tag|merge|notify|comment|automerge|bump|production|prod|staging)(?![a-z])",
+    re.IGNORECASE,
+)
+_ACTION = re.compile(
+    r"deploy|release|publish|pypi|push|gh-pages|github-pages|upload-to|attest|sign|provenance|create-pull-request"
+    r"|docker/login|login-action|configure-aws-credentials|google-github-actions/auth|azure/login|merge"
+)
+_COMMAND = re.compile(
+    r"\b(?:docker\s+push|docker\s+buildx\s+build[^\n]*--push|twine\s+upload|(?:npm|yarn|pnpm|bun|lerna|cargo|poetry|uv|"
+    r"flit|hatch|pdm|vsce|ovsx|nx|gem|mvn|gradlew?)\b[^\n]*\b(?:publish|deploy|push|release)|goreleaser|semantic-release|"
+    r"gh\s+(?:release|pr\s+(?:merge|comment|create)|issue|api)|git\s+(?:push|tag)|helm\s+(?:push|upgrade|install)|"
+    r"kubectl\s+(?:apply|rollout|set)|terraform\s+apply|pulumi\s+up|serverless\s+deploy|aws\s+\w+|gcloud\s+\w+|"
+    r"az\s+\w+|gsutil|rsync|scp|ssh|rclone|oras\s+push|skopeo\s+copy|mike\s+deploy|mkdocs\s+gh-deploy|wrangler|vercel|"
+    r"netlify|flyctl|heroku)\b"
+)
+# Write scopes that let a job act on the world. `checks` and `security-events` only report.
+_WRITE_SCOPES = re.compile(
+    r'"(?:packages|id-token|contents|deployments|pages|attestations|pull-requests|issues|actions|statuses)": "write"'
+)
+
+
+def acts_on_the_world(job: Job, workflow: Workflow) -> str | None:
+    """Why a job must be taken for a deploy, release or publish; None when nothing says so."""
+    if job.environment is not None:
+        return "it has an environment"
+    if job.uses is not None:
+        return f"it calls {job.uses}, whose steps are not in this file"
+    for text in (job.job_id, job.name or ""):
+        if match := _NAME.search(text):
+            return f"its name says {match.group().strip('-_ .')!r}"
+    permissions = job.permissions if job.permissions is not None else workflow.permissions
+    if permissions is not None and ('"write-all"' in permissions or _WRITE_SCOPES.search(permissions)):
+        return "it may write to the repository or the registry"
+    return _acting_step(job)
+
+
+def _acting_step(job: Job) -> str | None:
+    for step in (inner for outer in job.steps for inner in (outer, *outer.parallel)):
+        if step.action is not None and _ACTION.search(step.action):
+            return f"it uses {step.uses}"
+        if step.run is not None and (match := _COMMAND.search(step.run)):
+            return f"it runs {match.group()!r}"
+    return None
+
+
+def is_release_workflow(workflow: Workflow) -> bool:
+    """Whether the whole workflow runs for releases or deployments only."""
+    return bool(workflow.triggers) and set(workflow.triggers) <= {"release", "deployment", "deployment_status"}
