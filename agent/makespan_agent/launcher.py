@@ -1,0 +1,229 @@
+"""`makespan run` and `makespan shell`: start the command first, then measure it while it runs.
+
+Until the command runs, nothing is imported but what the interpreter has loaded anyway and this
+package's own small modules; a test keeps the list.
+"""
+
+from __future__ import annotations
+
+import _signal  # type: ignore[import-not-found]
+import os
+import sys
+import time
+
+from makespan_agent.command_line import RUN_HELP, SHELL_HELP, Invocation, WrongUsageError, parse_command_line
+from makespan_agent.executables import CannotStartError, spawn
+from makespan_agent.identity.job_identity import JobIdentity
+from makespan_agent.identity.registry import identify
+from makespan_agent.identity.step_identity import PATH_VARIABLE, StepIdentity, identify_step
+from makespan_agent.shells import shell_words
+from makespan_agent.signals import Ending, SignalRelay
+from makespan_agent.spool import spool_directory
+
+_USAGE_EXIT_CODE = 2
+EXPORT_MODES = ("detached", "flush-only", "off")
+ENCLOSING_VARIABLE = "MAKESPAN_ENCLOSING"
+"""`<pid>,<spool>` of the agent around this one: it will start the exporter when its own step ends."""
+
+
+def launch(command: str, arguments: list[str]) -> int:
+    """Run one step.
+
+    Args:
+        command: `run` or `shell`.
+        arguments: The command line after it.
+
+    Returns:
+        The command's exit code; 128 + N when signal N ended it, 127 when it does not exist, 126 when
+        it cannot be executed, 2 when the agent's own command line is wrong.
+    """
+    try:
+        invocation = parse_command_line(command, arguments)
+        if invocation.wants_help:
+            os.write(1, (RUN_HELP if command == "run" else SHELL_HELP).encode())
+            return 0
+        words = invocation.words if command == "run" else shell_words(invocation.shell, invocation.words[0])
+    except WrongUsageError as error:
+        say(str(error))
+        return _USAGE_EXIT_CODE
+    return _Step(invocation, words).run()
+
+
+def say(line: str) -> None:
+    """One line on stderr, if anybody can read it."""
+    try:  # noqa: SIM105 - contextlib takes 2 ms to import
+        os.write(2, f"makespan: {line}\n".encode("utf-8", "backslashreplace"))
+    except OSError:
+        pass
+
+
+class _Step:
+    """One wrapped command, from its command line to its spool record."""
+
+    def __init__(self, invocation: Invocation, words: list[str]) -> None:
+        self._invocation = invocation
+        self._words = words
+        self._notices: list[str] = []
+        self._environment = inherited_environment()
+        self._spool = spool_directory(self._environment)
+        self._export = self._environment.get("MAKESPAN_EXPORT") or EXPORT_MODES[0]
+        if self._export not in EXPORT_MODES:
+            self._notices.append(f"MAKESPAN_EXPORT must be one of {', '.join(EXPORT_MODES)}, not {self._export!r}")
+            self._export = EXPORT_MODES[0]
+        self._start_ns = time.time_ns()
+        self._start_monotonic_ns = time.monotonic_ns()
+        self._job: JobIdentity | None = None
+        self._step: StepIdentity | None = None
+        self._startup_s = 0.0
+
+    def run(self) -> int:
+        """Start, wait, record."""
+        if self._export != "off":
+            self._identify()
+        relay = SignalRelay(self._now_ns)
+        self._startup_s = time.process_time()
+        try:
+            child = spawn(self._words, self._child_environment(), relay.outer_mask)
+        except CannotStartError as error:
+            relay.restore()
+            say(str(error))
+            self._notices.clear()  # One line at most.
+            self._record(None, {}, [], exit_code=error.exit_code, error_type=error.error_type)
+            return error.exit_code
+        ending, usage, samples = self._follow(child, relay)
+        code = os.waitstatus_to_exitcode(ending.status)
+        exit_code = 128 - code if code < 0 else code
+        self._record(ending, usage, samples, exit_code=exit_code, error_type=_error_type(code))
+        relay.restore()
+        return exit_code
+
+    def _now_ns(self) -> int:
+        """Unix time that does not jump when somebody sets the clock during the step."""
+        return self._start_ns + time.monotonic_ns() - self._start_monotonic_ns
+
+    def _identify(self) -> None:
+        try:
+            self._job = identify(self._environment, self._notices)
+            self._step = identify_step(
+                self._job,
+                self._environment,
+                is_shell=self._invocation.command == "shell",
+                given_name=self._invocation.step,
+                executable=os.path.basename(self._words[0]),
+                start_ns=self._start_ns,
+                notices=self._notices,
+            )
+        except Exception as error:  # noqa: BLE001 - a strange environment must not fail the step
+            self._notices.append(f"the step is not recorded: {error}")
+
+    def _child_environment(self) -> dict[str, str]:
+        if self._job is None or self._step is None:
+            return self._environment
+        added = {
+            "TRACEPARENT": self._step.traceparent,
+            PATH_VARIABLE: self._step.path,
+            ENCLOSING_VARIABLE: f"{os.getpid()},{self._spool}",
+        }
+        if self._job.provider == "plain":
+            added["MAKESPAN_RUN_ID"] = self._job.run_id
+        return self._environment | added
+
+    def _follow(
+        self, child: int, relay: SignalRelay
+    ) -> tuple[Ending, dict[str, object], list[tuple[int, float, int, int, float | None, float | None]]]:
+        if self._step is None:
+            return relay.wait(child, lambda: 86_400.0), {}, []
+        from makespan_agent.measurement import Measurement
+
+        measurement = Measurement(relay, self._now_ns, self._start_ns)
+        ending = relay.wait(child, measurement.take_reading)
+        return ending, measurement.usage(ending), measurement.samples
+
+    def _record(
+        self,
+        ending: Ending | None,
+        usage: dict[str, object],
+        samples: list[tuple[int, float, int, int, float | None, float | None]],
+        *,
+        exit_code: int,
+        error_type: str | None,
+    ) -> None:
+        """Leave the record in the spool and start its exporter; never fails the step."""
+        if self._job is not None and self._step is not None:
+            try:
+                from makespan_agent.recording import record_step
+
+                record_step(
+                    self._job,
+                    self._step,
+                    spool=self._spool,
+                    environment=self._environment,
+                    start_ns=self._start_ns,
+                    end_ns=ending.end_ns if ending else self._now_ns(),
+                    exit_code=exit_code,
+                    error_type=error_type,
+                    received_signal=ending.received_signal if ending else None,
+                    usage=usage,
+                    samples=samples,
+                    startup_s=self._startup_s,
+                    now_ns=self._now_ns,
+                    notices=self._notices,
+                )
+                self._start_exporter()
+            except Exception as error:  # noqa: BLE001 - nothing in here may fail the step
+                self._notices.append(f"the step is not recorded: {error}")
+        if self._notices and error_type not in ("not_found", "not_executable"):
+            say("; ".join(self._notices).replace("\n", " "))
+
+    def _start_exporter(self) -> None:
+        if self._export == "detached" and not _enclosed(self._environment, self._spool):
+            from makespan_agent.detaching import start_exporter
+
+            start_exporter(self._spool, self._environment)
+
+
+def inherited_environment() -> dict[str, str]:
+    """The environment as it was given to us: a copy, without what Python itself added.
+
+    Under the C locale Python sets LC_CTYPE for its children (PEP 538); an unwrapped command would not
+    have seen that.
+    """
+    environment = dict(os.environ)
+    if "LC_CTYPE" in environment:
+        try:
+            with open("/proc/self/environ", "rb") as file:
+                if b"\0LC_CTYPE=" not in b"\0" + file.read():
+                    del environment["LC_CTYPE"]
+        except OSError:
+            pass
+    return environment
+
+
+def _enclosed(environment: dict[str, str], spool: str) -> bool:
+    """Whether a living agent around us will send this spool when its own step ends."""
+    pid, _, outer_spool = environment.get(ENCLOSING_VARIABLE, "").partition(",")
+    if outer_spool != spool or not pid.isdecimal():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except PermissionError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return True
+
+
+def _error_type(code: int) -> str | None:
+    """`error.type` of the span: low in cardinality, as the semantic conventions ask."""
+    if code == 0:
+        return None
+    if code > 0:
+        return f"exit_{code}"
+    for name in dir(_signal):
+        if name.startswith("SIG") and name[3] != "_" and getattr(_signal, name) == -code:
+            return name
+    return f"signal_{-code}"
+
+
+if __name__ == "__main__":
+    sys.exit(launch(sys.argv[1], sys.argv[2:]))

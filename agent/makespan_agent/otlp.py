@@ -1,0 +1,140 @@
+"""Step records as OpenTelemetry spans and metrics."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+
+from opentelemetry.sdk.metrics.export import (
+    Gauge,
+    Metric,
+    MetricsData,
+    NumberDataPoint,
+    ResourceMetrics,
+    ScopeMetrics,
+)
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
+
+from makespan_agent.step_record import StepRecord
+from makespan_model import vocabulary as names
+from makespan_model.records import Result, Sample
+
+SERVICE_NAME = "makespan-agent"
+
+# Metric name, unit (UCUM), description, and the value of a sample; None where it was not measured.
+_GAUGES: tuple[tuple[str, str, str, Callable[[Sample], float | None]], ...] = (
+    (names.METRIC_CPU_CORES, "{cpu}", "CPU cores the step used", lambda sample: sample.cpu_cores),
+    (names.METRIC_MEMORY_BYTES, "By", "Resident memory of the step's processes", lambda sample: sample.memory_bytes),
+    (names.METRIC_PROCESSES, "{process}", "Processes of the step", lambda sample: sample.processes),
+    (names.METRIC_IO_READ, "By/s", "Bytes read from storage", lambda sample: sample.io_read_bytes_per_s),
+    (names.METRIC_IO_WRITE, "By/s", "Bytes written to storage", lambda sample: sample.io_write_bytes_per_s),
+)
+
+
+def span_of(record: StepRecord) -> ReadableSpan:
+    """The step's span, with the ids the record derived."""
+    failed = record.step.result is not Result.SUCCESS
+    return ReadableSpan(
+        name=record.step.name,
+        context=_span_context(record.trace_id, record.span_id),
+        parent=_span_context(record.trace_id, record.parent_span_id),
+        resource=_resource(record),
+        attributes=_span_attributes(record),
+        kind=SpanKind.INTERNAL,
+        status=Status(StatusCode.ERROR, record.error_type) if failed else Status(StatusCode.UNSET),
+        start_time=record.step.start_ns,
+        end_time=record.step.end_ns,
+        instrumentation_scope=_scope(),
+    )
+
+
+def metrics_of(records: Sequence[StepRecord]) -> MetricsData | None:
+    """The samples of all records as gauges with the times they were taken at; None when there are none."""
+    by_job: dict[Resource, list[StepRecord]] = defaultdict(list)
+    for record in records:
+        if record.samples:
+            by_job[_resource(record)].append(record)
+    if not by_job:
+        return None
+    scope = _scope()
+    return MetricsData(
+        [
+            ResourceMetrics(resource, [ScopeMetrics(scope, _gauges(job_records), schema_url="")], schema_url="")
+            for resource, job_records in by_job.items()
+        ]
+    )
+
+
+def _gauges(records: Sequence[StepRecord]) -> list[Metric]:
+    metrics = []
+    for name, unit, description, value_of in _GAUGES:
+        points = []
+        for record in records:
+            attributes = {names.TRACE_ID: record.trace_id, names.SPAN_ID: record.span_id}
+            for sample in record.samples:
+                value = value_of(sample)
+                if value is not None:
+                    points.append(NumberDataPoint(attributes, record.step.start_ns, sample.time_ns, value))
+        if points:
+            metrics.append(Metric(name, description, unit, Gauge(points)))
+    return metrics
+
+
+def _span_attributes(record: StepRecord) -> dict[str, str | int | float]:
+    step, usage = record.step, record.step.usage
+    found: dict[str, str | int | float | None] = {
+        names.SPAN_TYPE: "step",
+        names.TASK_NAME: step.name,
+        names.TASK_RUN_ID: f"{record.job_label}/{step.path}",
+        names.TASK_RUN_RESULT: step.result.value,
+        names.TASK_RUN_URL: record.facts.get("job_url") or record.facts.get("run_url"),
+        names.STEP_PATH: step.path,
+        names.STEP_INDEX: step.index,
+        names.STEP_KIND: step.kind.value,
+        names.PROCESS_EXIT_CODE: step.exit_code,
+        names.ERROR_TYPE: record.error_type,
+        names.CPU_USER_S: usage.cpu_user_s,
+        names.CPU_SYSTEM_S: usage.cpu_system_s,
+        names.MEMORY_PEAK_BYTES: usage.memory_peak_bytes,
+        names.IO_READ_BYTES: usage.io_read_bytes,
+        names.IO_WRITE_BYTES: usage.io_write_bytes,
+        names.AGENT_OVERHEAD_S: record.overhead_wall_s,
+        names.AGENT_OVERHEAD_CPU_S: record.overhead_cpu_s,
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _resource(record: StepRecord) -> Resource:
+    identity, facts = record.identity, record.facts
+    owner, _, repository = identity.repository.rpartition("/")
+    found: dict[str, str | int | None] = {
+        "service.name": SERVICE_NAME,
+        names.PROVIDER: identity.provider,
+        names.REPOSITORY: identity.repository,
+        names.RUN_ATTEMPT: identity.attempt,
+        names.PIPELINE_NAME: record.pipeline,
+        names.PIPELINE_RUN_ID: identity.run_id,
+        names.PIPELINE_RUN_URL: facts.get("run_url"),
+        names.PROVIDER_NAME: identity.provider if identity.provider != "plain" else None,
+        names.OWNER_NAME: owner or None,
+        names.REPOSITORY_NAME: repository or None,
+        names.REPOSITORY_URL: facts.get("repository_url"),
+        names.REF_HEAD_NAME: facts.get("ref"),
+        names.REF_HEAD_REVISION: facts.get("commit"),
+        names.JOB_ID: record.job_id,
+        names.JOB_NAME: record.job_label,
+        names.WORKER_NAME: facts.get("worker"),
+    }
+    return Resource({name: value for name, value in found.items() if value is not None})
+
+
+def _span_context(trace_id: str, span_id: str) -> SpanContext:
+    return SpanContext(int(trace_id, 16), int(span_id, 16), is_remote=False, trace_flags=TraceFlags(TraceFlags.SAMPLED))
+
+
+def _scope() -> InstrumentationScope:
+    return InstrumentationScope(SERVICE_NAME, version("makespan"))
