@@ -1,0 +1,34 @@
+"""The console that commands print their results on, and names made fit to be printed."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console
+
+
+def result_console() -> Console:
+    """Standard output: colour on a terminal only, never with NO_COLOR; names are printed as they are."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A name the terminal's encoding lacks must not end the command.
+        sys.stdout.reconfigure(errors="replace")
+    return Console(highlight=False, markup=False, emoji=False)
+
+
+def fit(text: str, columns: int, *, ascii_only: bool) -> str:
+    """A name in exactly so many columns: padded, or cut with an ellipsis; control characters become `?`.
+
+    Names come from workflow files of other people, so none may move the cursor or set a colour.
+    """
+    printable = "".join(character if character.isprintable() else "?" for character in text)
+    if cell_len(printable) <= columns:
+        return set_cell_size(printable, columns)
+    ellipsis = "..." if ascii_only else "\u2026"
+    return set_cell_size(printable, max(0, columns - len(ellipsis))) + ellipsis
+
+
+def job_step(job: str, what: str, *, ascii_only: bool) -> str:
+    """The two names with the sign for "inside" between them."""
+    return f"{job} {'>' if ascii_only else chr(0x203A)} {what}"

@@ -1,0 +1,80 @@
+"""The steps of a pipeline, and its overhead and waiting, by what they add to the makespan."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.text import Text
+
+from makespan_analytics.critical_path import SegmentKind
+from makespan_analytics.path_shares import PathShare
+from makespan_analytics.pipeline_analysis import StepStanding
+from makespan_cli.rendering.consoles import fit, job_step
+from makespan_model.units import format_duration
+
+_OTHER_NAMES = {
+    SegmentKind.OVERHEAD: "runner overhead",
+    SegmentKind.QUEUE: "queued for a runner",
+    SegmentKind.WAIT: "waiting to start",
+}
+# "1 h 07 min" is the widest duration; six number columns leave 27 of 80 columns for the name.
+_WIDTHS = {"on path": 8, "median": 11, "share": 6, "slack": 11, "CPU": 11, "cores": 6}
+_LEAST_NAME_COLUMNS = 16
+
+
+def print_steps(console: Console, steps: Sequence[StepStanding], *, most: int) -> None:
+    """Print the steps that were on a critical path, at most `most`, and say how many are not shown."""
+    columns = ("on path", "median", "share", "slack", "CPU", "cores")
+    _print_header(console, "job and step", columns)
+    on_path = [step for step in steps if step.share is not None]
+    for step in on_path[:most]:
+        assert step.share is not None
+        cpu_s, cores = step.profile.cpu_s, step.cores_used
+        values = (
+            f"{step.share.runs_on_path}/{step.share.runs}",
+            format_duration(step.profile.duration_s),
+            f"{step.share.share_ratio:.0%}",
+            format_duration(step.slack_s),
+            "?" if cpu_s is None else format_duration(cpu_s),
+            "?" if cores is None else f"{cores:.1f}",
+        )
+        name = job_step(step.profile.job_id, step.profile.name, ascii_only=console.options.ascii_only)
+        _print_row(console, name, columns, values)
+    _print_hidden(console, len(on_path) - most, len(steps) - len(on_path))
+
+
+def print_others(console: Console, others: Sequence[PathShare]) -> None:
+    """Print what the critical paths hold besides steps."""
+    columns = ("on path", "median", "share")
+    _print_header(console, "besides steps", columns)
+    for share in others:
+        what = _OTHER_NAMES[share.kind]
+        ascii_only = console.options.ascii_only
+        name = "after the last job" if share.job_id is None else job_step(share.job_id, what, ascii_only=ascii_only)
+        values = (
+            f"{share.runs_on_path}/{share.runs}",
+            format_duration(share.critical_s),
+            f"{share.share_ratio:.0%}",
+        )
+        _print_row(console, name, columns, values)
+
+
+def _print_hidden(console: Console, more_on_path: int, off_path: int) -> None:
+    parts = [
+        f"{more_on_path} more on the critical path" if more_on_path > 0 else "",
+        f"{off_path} never on the critical path" if off_path else "",
+    ]
+    if any(parts):
+        console.print(f"Not shown: {', '.join(filter(None, parts))} (--json has all).", soft_wrap=True)
+
+
+def _print_header(console: Console, first: str, columns: Sequence[str]) -> None:
+    _print_row(console, first, columns, columns, style="bold")
+
+
+def _print_row(console: Console, name: str, columns: Sequence[str], values: Sequence[str], style: str = "") -> None:
+    widths = [_WIDTHS[column] for column in columns]
+    name_columns = max(_LEAST_NAME_COLUMNS, console.width - sum(widths))
+    cells = "".join(f"{value:>{width}}" for value, width in zip(values, widths, strict=True))
+    console.print(Text(fit(name, name_columns, ascii_only=console.options.ascii_only) + cells, style), soft_wrap=True)
