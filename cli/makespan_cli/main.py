@@ -36,7 +36,7 @@ def _dispatch(arguments: list[str]) -> int:
         return int(ExitCode.INTERRUPTED)
     except BrokenPipeError:
         # The reader (head, less) has what it wanted; keep the interpreter's own flush from complaining.
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         return int(ExitCode.SUCCESS)
 
 

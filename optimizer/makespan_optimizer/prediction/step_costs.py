@@ -1,4 +1,4 @@
-"""The cost of every step of a rewritten workflow: measured where its work was measured, estimated where a pass says so."""
+"""The cost of each step of a rewritten workflow: measured where its work was measured, else as a pass estimates it."""
 
 from __future__ import annotations
 
