@@ -29,11 +29,15 @@ def parse(text: str) -> object:
     text = text.strip(" \t\r\n")
     try:
         value, end = _json.make_scanner(_Scanning)(text, 0)  # type: ignore[arg-type]
-    except StopIteration as error:
-        raise ValueError(f"not JSON at character {error.value}") from None
+    except (StopIteration, SystemError):
+        # The scanner expects `json.decoder` to be loaded when it reports a fault (it raises SystemError without).
+        end = -1
     if end != len(text):
-        raise ValueError(f"not JSON: more text at character {end}")
-    return value
+        import json  # Only for the message of what is wrong.
+
+        value = json.loads(text)
+    return value  # type: ignore[no-any-return]
+
 
 
 def render(value: object) -> str:

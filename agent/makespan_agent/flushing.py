@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -133,6 +134,6 @@ def _settle(
     return report
 
 
-def _request_timeout_s(timeout_s: float) -> float:
-    """No request may take the whole flush's time where the exporters' own default is shorter."""
-    return min(timeout_s, 10.0)
+def _request_timeout_s(timeout_s: float) -> float | None:
+    """A person waits for a flush: give up on a dead receiver after 5 s unless OTEL_EXPORTER_OTLP_TIMEOUT says else."""
+    return None if os.environ.get("OTEL_EXPORTER_OTLP_TIMEOUT") else min(timeout_s, 5.0)

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import pytest
+
+from makespan_agent.identity.job_identity import JobIdentity
+from makespan_agent.identity.step_identity import identify_step
+from makespan_model.identity import job_span_id, step_span_id
+
+
+def _job(step_key="__run"):
+    return JobIdentity(
+        provider="github",
+        repository="o/r",
+        run_id="1",
+        pipeline="ci",
+        job_id="test",
+        label="test (a)",
+        step_key=step_key,
+    )
+
+
+def _identify(job, environment=None, *, is_shell=True, name=None, notices=None):
+    return identify_step(
+        job,
+        environment or {},
+        is_shell=is_shell,
+        given_name=name,
+        executable="tool",
+        start_ns=5,
+        notices=[] if notices is None else notices,
+    )
+
+
+@pytest.fixture
+def steps_file(tmp_path):
+    path = tmp_path / "steps.json"
+    path.write_text(
+        '{"test": {"__run": {"name": "Unit", "index": 2}}, "lint": {"__run": {"name": "Lint", "index": 0}}}'
+    )
+    return {"MAKESPAN_STEPS_FILE": str(path)}
+
+
+def test_a_workflow_step_is_known_by_its_key():
+    job = _job()
+    step = _identify(job)
+
+    assert (step.path, step.name, step.index) == ("__run", "__run", None)
+    assert step.span_id == step_span_id(job.trace_id, "test (a)", "__run")
+    assert step.parent_span_id == job_span_id(job.trace_id, "test (a)")
+
+
+def test_the_steps_file_gives_a_workflow_step_its_index_and_name(steps_file):
+    step = _identify(_job(), steps_file)
+
+    assert (step.path, step.name, step.index) == ("#2", "Unit", 2)
+
+
+def test_a_name_from_the_command_line_wins_and_keeps_the_path(steps_file):
+    step = _identify(_job(), steps_file, name="Mine")
+
+    assert (step.path, step.name) == ("#2", "Mine")
+
+
+def test_a_step_the_file_does_not_know_keeps_its_key(steps_file):
+    assert _identify(_job("other"), steps_file).path == "other"
+
+
+def test_commands_of_one_step_have_paths_of_their_own_below_it(steps_file):
+    step = _identify(_job(), steps_file, is_shell=False)
+
+    assert (step.path, step.name, step.index) == ("#2/tool@5", "tool", None)
+
+
+def test_a_shell_outside_a_workflow_step_is_a_command_like_any_other():
+    assert _identify(_job("")).path == "/tool@5"
+
+
+def test_a_command_below_a_traced_step_hangs_under_it():
+    job = _job()
+    environment = {"TRACEPARENT": f"00-{job.trace_id}-00f067aa0ba902b7-01", "MAKESPAN_STEP_PATH": "#2"}
+
+    for is_shell in (False, True):
+        step = _identify(job, environment, is_shell=is_shell)
+        assert (step.path, step.parent_span_id) == ("#2/tool@5", "00f067aa0ba902b7")
+
+
+@pytest.mark.parametrize(
+    "traceparent",
+    ["00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "", "nonsense", "00-{trace}-00F0-01", "00-{trace}"],
+)
+def test_a_foreign_or_broken_traceparent_is_no_parent(traceparent):
+    job = _job()
+    step = _identify(job, {"TRACEPARENT": traceparent.replace("{trace}", job.trace_id), "MAKESPAN_STEP_PATH": "x"})
+
+    assert step.path == "__run"
+    assert step.parent_span_id == job_span_id(job.trace_id, job.label)
+
+
+@pytest.mark.parametrize("content", [None, "{", b"\xff\xfe"])
+def test_a_steps_file_that_cannot_be_read_is_named_and_left_out(tmp_path, content):
+    path = tmp_path / "steps.json"
+    if content is not None:
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    notices: list[str] = []
+
+    step = _identify(_job(), {"MAKESPAN_STEPS_FILE": str(path)}, notices=notices)
+
+    assert step.path == "__run"
+    assert len(notices) == 1
+    assert str(path) in notices[0]
+
+
+@pytest.mark.parametrize(
+    "content", ["[]", '{"test": 1}', '{"test": {"__run": []}}', '{"test": {"__run": {"index": "x"}}}']
+)
+def test_a_steps_file_of_another_shape_leaves_the_key(tmp_path, content):
+    path = tmp_path / "steps.json"
+    path.write_text(content)
+
+    assert _identify(_job(), {"MAKESPAN_STEPS_FILE": str(path)}).path == "__run"

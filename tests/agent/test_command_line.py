@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import pytest
+
+from makespan_agent.command_line import WrongUsageError, parse_command_line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "step", "words"),
+    [
+        (["--", "make", "-j2"], None, ["make", "-j2"]),
+        (["make", "--", "-j2"], None, ["make", "--", "-j2"]),
+        (["--step", "Build", "--", "make"], "Build", ["make"]),
+        (["--step=Build", "make", "--step"], "Build", ["make", "--step"]),
+        (["--", "--help"], None, ["--help"]),
+    ],
+)
+def test_options_end_where_the_command_starts(arguments, step, words):
+    found = parse_command_line("run", arguments)
+
+    assert (found.step, found.words) == (step, words)
+
+
+def test_a_shell_takes_its_template_and_one_script():
+    found = parse_command_line("shell", ["--as", "bash", "--step", "Lint", "/tmp/script"])
+
+    assert (found.shell, found.step, found.words) == ("bash", "Lint", ["/tmp/script"])
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "message"),
+    [
+        ("run", ["--as", "bash", "x"], "unknown option '--as'"),
+        ("run", ["--step"], "--step` needs a value"),
+        ("run", ["--step="], "not empty"),
+        ("run", ["--step", "x"], "needs a command"),
+        ("shell", ["a", "b"], "one script file, not 2"),
+        ("shell", [], "one script file, not 0"),
+    ],
+)
+def test_a_wrong_command_line_is_answered_with_what_is_wrong(command, arguments, message):
+    with pytest.raises(WrongUsageError, match=message):
+        parse_command_line(command, arguments)

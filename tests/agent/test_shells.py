@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import pytest
+
+from makespan_agent.command_line import WrongUsageError
+from makespan_agent.shells import shell_words
+
+
+# GitHub Docs, "Workflow syntax", jobs.<job_id>.steps[*].shell, column "Command run internally".
+@pytest.mark.parametrize(
+    ("shell", "words"),
+    [
+        ("bash", ["bash", "--noprofile", "--norc", "-eo", "pipefail", "/s"]),
+        ("sh", ["sh", "-e", "/s"]),
+        ("python", ["python", "/s"]),
+        ("pwsh", ["pwsh", "-command", ". '/s'"]),
+        ("perl {0}", ["perl", "/s"]),
+        ("env -S 'a b' {0} end", ["env", "-S", "a b", "/s", "end"]),
+        # GitHub has filled in {0} in the template as well.
+        ("perl -w /s", ["perl", "-w", "/s"]),
+    ],
+)
+def test_a_shell_is_called_as_github_calls_it(shell, words):
+    assert shell_words(shell, "/s") == words
+
+
+def test_an_omitted_shell_is_bash_without_pipefail(tmp_path, monkeypatch):
+    (tmp_path / "bash").touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    assert shell_words(None, "/s") == ["bash", "-e", "/s"]
+
+
+def test_an_omitted_shell_is_sh_where_there_is_no_bash(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    assert shell_words(None, "/s") == ["sh", "-e", "/s"]
+
+
+@pytest.mark.parametrize("shell", ["fish", "bash -x", "perl 'unclosed {0}"])
+def test_a_template_that_cannot_run_the_script_is_refused(shell):
+    with pytest.raises(WrongUsageError, match="--as"):
+        shell_words(shell, "/s")

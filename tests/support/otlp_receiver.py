@@ -1,0 +1,95 @@
+"""An OTLP/HTTP receiver in the test's own process: it decodes what a real exporter sends."""
+
+from __future__ import annotations
+
+import gzip
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import KeyValue
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+
+@dataclass
+class Receiver:
+    """What arrived. `status` is answered per path; 200 where nothing is set."""
+
+    url: str
+    traces: list[ExportTraceServiceRequest] = field(default_factory=list)
+    metrics: list[ExportMetricsServiceRequest] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+    status: dict[str, int] = field(default_factory=dict)
+    refuses_spans_named: str | None = None
+    arrived: threading.Condition = field(default_factory=threading.Condition)
+
+    def spans(self) -> list[Span]:
+        return [
+            span
+            for request in self.traces
+            for resource in request.resource_spans
+            for scope in resource.scope_spans
+            for span in scope.spans
+        ]
+
+    def wait_for_spans(self, count: int, timeout_s: float = 30.0) -> list[Span]:
+        with self.arrived:
+            assert self.arrived.wait_for(lambda: len(self.spans()) >= count, timeout_s), "the spans never arrived"
+        return self.spans()
+
+
+def values(attributes: list[KeyValue]) -> dict[str, object]:
+    """Attributes as plain values."""
+    return {item.key: getattr(item.value, item.value.WhichOneof("value")) for item in attributes}
+
+
+@contextmanager
+def receiving(port: int = 0) -> Iterator[Receiver]:
+    """A receiver on 127.0.0.1, on a free port unless one is asked for."""
+    receiver = Receiver("")
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            if self.headers.get("Content-Encoding") == "gzip":
+                body = gzip.decompress(body)
+            with receiver.arrived:
+                status = self._take(body)
+                receiver.arrived.notify_all()
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def _take(self, body: bytes) -> int:
+            receiver.headers.append({name.lower(): value for name, value in self.headers.items()})
+            status = receiver.status.get(self.path, 200)
+            if status != 200:
+                return status
+            if self.path == "/v1/metrics":
+                receiver.metrics.append(ExportMetricsServiceRequest.FromString(body))
+                return 200
+            request = ExportTraceServiceRequest.FromString(body)
+            names = {s.name for r in request.resource_spans for scope in r.scope_spans for s in scope.spans}
+            if receiver.refuses_spans_named in names:
+                return 400
+            receiver.traces.append(request)
+            return 200
+
+        def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    server.daemon_threads = True
+    receiver.url = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield receiver
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
