@@ -1,1 +1,3 @@
 """Pictures and pages people look at."""
+
+__all__ = ["demo_page", "timeline"]

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
-from makespan_analytics.profiles import JobProfile, PipelineProfile, StepProfile
+from makespan_analytics.profiles import JobProfile, PipelineProfile
+from makespan_optimizer.passes.evidence import match_steps
 from makespan_optimizer.prediction.estimates import StepEstimate
-from makespan_optimizer.workflow.model import Job, Step, Workflow
+from makespan_optimizer.workflow.model import Job, Workflow
 
 CacheState = Literal["cold", "warm"]
 
@@ -55,8 +56,9 @@ class MeasuredSteps:
         self._anywhere: dict[str, list[StepCost]] = defaultdict(list)
         for job in workflow.jobs:
             measured = profile.job(job.job_id)
-            for step in job.steps if measured else ():
-                found = _profile_of(measured, step)
+            if measured is None:
+                continue
+            for step, found in zip(job.steps, match_steps(job, measured), strict=True):
                 if found is not None:
                     cost = StepCost(found.duration_s, found.cpu_s or 0.0)
                     self._in_job[job.job_id, step.content_key].append(cost)
@@ -110,14 +112,6 @@ class MeasuredSteps:
     def _usual_overhead_s(self) -> float:
         overheads = [job.overhead_s for job in self._profile.jobs]
         return median(overheads) if overheads else 0.0
-
-
-def _profile_of(job: JobProfile | None, step: Step) -> StepProfile | None:
-    """By position where the runs recorded one, else by the name GitHub shows."""
-    for measured in job.steps if job else ():
-        if measured.index == step.index or (measured.index is None and measured.name == step.display_name):
-            return measured
-    return None
 
 
 def _cost(estimate: StepEstimate, cache: CacheState) -> StepCost:
