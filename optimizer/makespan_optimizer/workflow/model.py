@@ -35,6 +35,21 @@ class Defaults:
     working_directory: str | None = None
 
 
+def content_key(
+    *,
+    run: str | None = None,
+    uses: str | None = None,
+    with_: Pairs = (),
+    env: Pairs = (),
+    shell: str | None = None,
+    working_directory: str | None = None,
+    control: tuple[str | None, ...] = (None,),
+) -> str:
+    """The key of a step with this content; see `Step.content_key`."""
+    parts = [run, uses, sorted(with_), sorted(env), shell, working_directory, control]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One step.
@@ -76,17 +91,16 @@ class Step:
 
         Covers run, uses, with, env, shell and working directory; not name, id, condition or position.
         """
-        parts = [
-            self.run,
-            self.uses,
-            sorted(self.with_),
-            sorted(self.env),
-            self.shell,
-            self.working_directory,
-            self.control,
-            [step.content_key for step in self.parallel],
-        ]
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+        inner = tuple(step.content_key for step in self.parallel)
+        return content_key(
+            run=self.run,
+            uses=self.uses,
+            with_=self.with_,
+            env=self.env,
+            shell=self.shell,
+            working_directory=self.working_directory,
+            control=(self.control, *inner),
+        )
 
     @property
     def action(self) -> str | None:

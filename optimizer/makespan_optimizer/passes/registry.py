@@ -1,0 +1,32 @@
+"""The passes in the order they run.
+
+Repetitions go first, so that no cache is planned for a step that disappears; caches and needless waits
+before merging, which asks what the set-up of a job costs and who waits for whom.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+from makespan_optimizer.passes import merged_small_jobs, needless_needs, repeated_setup, uncached_install
+from makespan_optimizer.passes.evidence import Evidence
+from makespan_optimizer.passes.findings import Finding, PassInfo
+from makespan_optimizer.workflow.model import Workflow
+from makespan_optimizer.yaml.edits import Edit
+
+
+class Pass(Protocol):
+    """What every pass module offers."""
+
+    PASS: PassInfo
+
+    def find(self, workflow: Workflow, evidence: Evidence) -> list[Finding]:
+        """Findings in the order of the file; pure."""
+        ...
+
+    def rewrite(self, workflow: Workflow, finding: Finding) -> list[Edit]:
+        """The edits of one finding of this workflow; pure."""
+        ...
+
+
+PASSES: Final[tuple[Pass, ...]] = (repeated_setup, uncached_install, needless_needs, merged_small_jobs)

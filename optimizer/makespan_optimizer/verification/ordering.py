@@ -1,0 +1,128 @@
+"""Every data dependency is still ordered, every gate of a deploy still stands, and nothing waits for more."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from makespan_optimizer.claims import AddedNeed, Claim, DroppedNeed, MergedJobs
+from makespan_optimizer.verification.facts import JobFacts, StepFacts, WorkflowFacts
+
+_ACTS = re.compile(
+    r"deploy|releas|publish|promot|pypi|docker\s+push|push:\s*true|--push|git\s+push|twine\s+upload|kubectl|terraform"
+    r"|helm\s+upgrade|gh\s+release|gh-pages|semantic-release",
+    re.IGNORECASE,
+)
+_MAY_WRITE = re.compile(r"'(?:packages|id-token|contents|deployments|pages)'.{0,20}'scalar', 'write'|'write-all'")
+_STATUS = re.compile(r"\b(?:success|failure|always|cancelled)\s*\(", re.IGNORECASE)
+_UPLOAD = re.compile(r"upload.*artifact|upload-pages", re.IGNORECASE)
+_DOWNLOAD = re.compile(r"download.*artifact|deploy-pages", re.IGNORECASE)
+
+
+def guards_the_world(workflow: WorkflowFacts, job: JobFacts) -> bool:
+    """Whether a job deploys, releases or publishes, or may: its name, environment, permissions or steps say so."""
+    permissions = job.values.get("permissions", workflow.values.get("permissions"))
+    if "environment" in job.values or "uses" in job.values or _MAY_WRITE.search(str(permissions)):
+        return True
+    texts = [job.job_id, str(job.values.get("name", ""))]
+    texts += [text for step in job.steps for key in ("run", "uses") if (text := step.text(key)) is not None]
+    return any(_ACTS.search(text) for text in texts)
+
+
+def check_ordering(before: WorkflowFacts, after: WorkflowFacts, claims: Sequence[Claim]) -> Iterator[str]:
+    """Problems with the order of jobs, one sentence each."""
+    merges = [claim for claim in claims if isinstance(claim, MergedJobs)]
+    renamed = {name.lower(): merge.kept.lower() for merge in merges for name in merge.absorbed}
+    for merge in merges:
+        yield from _check_dependents(before, merge)
+    for name, job in before.jobs.items():
+        target = renamed.get(name, name)
+        if target in after.jobs:
+            yield from _check_needs(before, after, job, target, renamed, claims)
+            yield from _check_ancestors(before, after, job, target, renamed)
+
+
+def _check_needs(
+    before: WorkflowFacts,
+    after: WorkflowFacts,
+    job: JobFacts,
+    target: str,
+    renamed: Mapping[str, str],
+    claims: Sequence[Claim],
+) -> Iterator[str]:
+    name = job.job_id.lower()
+    old = {renamed.get(need, need) for need in job.needs} - {target}
+    new = set(after.jobs[target].needs)
+    dropped = {(claim.job_id.lower(), claim.need.lower()) for claim in claims if isinstance(claim, DroppedNeed)}
+    added = {(claim.job_id.lower(), claim.need.lower()) for claim in claims if isinstance(claim, AddedNeed)}
+    for need in sorted(old - new):
+        if (name, need) not in dropped:
+            yield f"job {name!r} no longer needs {need!r}"
+        elif guards_the_world(before, job) or guards_the_world(before, before.jobs[need]):
+            yield f"the dropped need {need!r} of {name!r} guards a deploy"
+        elif job.condition is not None and _STATUS.search(job.condition):
+            yield f"the dropped need {need!r} of {name!r} decides its condition"
+    for need in sorted(new - old):
+        ancestors = {renamed.get(other, other) for other in before.ancestors(name)}
+        if (name, need) not in added or need not in ancestors:
+            yield f"job {name!r} waits for {need!r}, which it did not before"
+
+
+def _check_ancestors(
+    before: WorkflowFacts, after: WorkflowFacts, job: JobFacts, target: str, renamed: Mapping[str, str]
+) -> Iterator[str]:
+    name = job.job_id.lower()
+    old = before.ancestors(name)
+    kept = after.ancestors(target) | {target}
+    lost = sorted(other for other in old if renamed.get(other, other) not in kept)
+    gate = guards_the_world(before, job) or (job.condition is not None and _STATUS.search(job.condition))
+    if lost and gate:
+        yield f"the gate {name!r} no longer waits for {', '.join(map(repr, lost))}"
+    for other in lost:
+        reason = _data(before.jobs[other], job)
+        if reason is not None:
+            yield f"job {name!r} takes {reason} from {other!r} but no longer waits for it"
+    for other in before.jobs:
+        if _reads_needs(job, other) and (other in renamed or other not in after.jobs[target].needs):
+            yield f"job {name!r} reads needs.{other}, which is gone"
+
+
+def _check_dependents(before: WorkflowFacts, merge: MergedJobs) -> Iterator[str]:
+    """A job that waited for one part must not be stopped by the failure of another."""
+    parts = [name.lower() for name in (merge.kept, *merge.absorbed)]
+    for name, job in before.jobs.items():
+        waits = [part for part in parts if part in job.needs]
+        if waits and len(waits) < len(parts) and name not in parts:
+            yield f"job {name!r} needs only some of the merged jobs {', '.join(parts)}"
+        if waits and name in parts:
+            yield f"job {name!r} was merged with a job it needs"
+    needs = {before.jobs[part].needs for part in parts if part in before.jobs}
+    if len(needs) > 1:
+        yield f"the merged jobs {', '.join(parts)} wait for different jobs"
+
+
+def _data(left: JobFacts, job: JobFacts) -> str | None:
+    if _reads_needs(job, left.job_id.lower()):
+        return "outputs"
+    uploads = [_artifact(step) for step in left.steps if _UPLOAD.search(step.text("uses") or "")]
+    downloads = [_artifact(step) for step in job.steps if _DOWNLOAD.search(step.text("uses") or "")]
+    if any(_may_meet(upload, download) for upload in uploads for download in downloads):
+        return "an artifact"
+    return None
+
+
+def _reads_needs(job: JobFacts, name: str) -> bool:
+    pattern = rf"\bneeds\s*(?:\.\s*|\[\s*['\"])(?:{re.escape(name)}(?![\w-])|\*)|toJSON\(\s*needs\s*\)"
+    return re.search(pattern, job.source, re.IGNORECASE) is not None
+
+
+def _artifact(step: StepFacts) -> str | None:
+    inputs = step.values.get("with")
+    pairs = inputs[-1] if inputs is not None and inputs[0] == "mapping" else ()
+    found = {str(key): str(value[1]) for key, value in pairs} if isinstance(pairs, tuple) else {}
+    return found.get("name")
+
+
+def _may_meet(upload: str | None, download: str | None) -> bool:
+    """Names that are absent or hold an expression may be anything."""
+    return upload is None or download is None or "${{" in upload + download or upload == download
