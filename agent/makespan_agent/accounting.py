@@ -9,17 +9,18 @@ _PR_SET_CHILD_SUBREAPER = 36
 def adopt_orphans() -> bool:
     """Make this process the parent of descendants whose own parent ends, so that their CPU time is seen.
 
-    Loads ctypes (2 ms), so it comes after the command was started; a command needs longer than that to
-    start and to lose a child.
+    Called before the command starts, for it may orphan a process within its first millisecond. So the
+    C half of ctypes makes the call: 0.4 ms, where importing ctypes takes 2 ms.
 
     Returns:
         Whether the kernel agreed.
     """
-    import ctypes
-
     try:
-        return bool(ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0)
-    except (OSError, AttributeError):
+        import _ctypes
+
+        prctl = _ctypes.dlsym(_ctypes.dlopen(None, 0), "prctl")  # type: ignore[arg-type]
+        return bool(_ctypes.call_function(prctl, (_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)) == 0)
+    except (ImportError, AttributeError, OSError):
         return False
 
 

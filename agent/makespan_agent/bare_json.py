@@ -36,8 +36,7 @@ def parse(text: str) -> object:
         import json  # Only for the message of what is wrong.
 
         value = json.loads(text)
-    return value  # type: ignore[no-any-return]
-
+    return value
 
 
 def render(value: object) -> str:

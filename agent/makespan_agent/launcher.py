@@ -11,6 +11,7 @@ import os
 import sys
 import time
 
+from makespan_agent.accounting import adopt_orphans
 from makespan_agent.command_line import RUN_HELP, SHELL_HELP, Invocation, WrongUsageError, parse_command_line
 from makespan_agent.executables import CannotStartError, spawn
 from makespan_agent.identity.job_identity import JobIdentity
@@ -81,6 +82,8 @@ class _Step:
         if self._export != "off":
             self._identify()
         relay = SignalRelay(self._now_ns)
+        if self._step is not None:
+            adopt_orphans()
         self._startup_s = time.process_time()
         try:
             child = spawn(self._words, self._child_environment(), relay.outer_mask)

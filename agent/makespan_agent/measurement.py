@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from makespan_agent.accounting import ReapedIo, adopt_orphans, has_children, resident_peak_bytes
+from makespan_agent.accounting import ReapedIo, has_children, resident_peak_bytes
 from makespan_agent.sample_series import SampleSeries
 from makespan_agent.signals import Ending, SignalRelay
 
@@ -31,7 +31,6 @@ class Measurement:
 
     def __init__(self, relay: SignalRelay, now_ns: Callable[[], int], start_ns: int) -> None:
         self._floor_bytes = resident_peak_bytes()
-        adopt_orphans()
         self._relay = relay
         self._now_ns = now_ns
         self._io = ReapedIo()

@@ -1,61 +1,15 @@
-"""Running the agent as a CI job would: a real process with an environment of its own."""
+"""A wrapped command's surroundings: a spool of its own, a receiver, no CI provider."""
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
+
+from support.agent_process import FOREIGN_VARIABLES, Agent
 from support.otlp_receiver import Receiver, receiving
-
-_FOREIGN = ("GITHUB_", "CI", "GITLAB", "MAKESPAN_", "OTEL_", "TRACE", "BAGGAGE", "RUNNER_", "LC_", "LANG")
-
-
-@dataclass
-class Agent:
-    """Runs `makespan` with a spool of its own."""
-
-    spool: Path
-    directory: Path
-    environment: dict[str, str] = field(default_factory=dict)
-
-    def command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-P", "-m", "makespan_cli.main", *arguments]
-
-    def full_environment(self, **changes: str) -> dict[str, str]:
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
-        return (
-            inherited
-            | {"MAKESPAN_SPOOL": str(self.spool), "MAKESPAN_EXPORT": "flush-only"}
-            | self.environment
-            | changes
-        )
-
-    def run(self, *arguments: str, input: bytes = b"", **environment: str) -> subprocess.CompletedProcess[bytes]:  # noqa: A002
-        return subprocess.run(
-            self.command(*arguments),
-            input=input,
-            capture_output=True,
-            env=self.full_environment(**environment),
-            cwd=self.directory,
-            timeout=60,
-            check=False,
-        )
-
-    def start(self, *arguments: str, **options: Any) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            self.command(*arguments), env=self.full_environment(), cwd=self.directory, stdout=subprocess.PIPE, **options
-        )
-
-    def records(self) -> list[dict[str, Any]]:
-        """What waits in the spool, oldest first."""
-        return [json.loads(path.read_text().partition(" ")[2]) for path in sorted(self.spool.glob("*.step"))]
 
 
 @pytest.fixture
@@ -75,5 +29,5 @@ def receiver() -> Iterator[Receiver]:
 def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is tested in process sees no CI provider and no OTLP variables of the machine."""
     for name in list(os.environ):
-        if name.startswith(_FOREIGN):
+        if name.startswith(FOREIGN_VARIABLES):
             monkeypatch.delenv(name)

@@ -3,18 +3,19 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 from makespan_agent.accounting import ReapedIo, has_children, resident_peak_bytes
 
 
-def test_the_resident_peak_is_that_of_this_process():
+def test_the_resident_peak_is_that_of_this_process() -> None:
     peak = resident_peak_bytes()
 
     assert peak is not None
     assert 5_000_000 < peak < 4_000_000_000
 
 
-def test_io_of_children_counts_and_this_threads_own_does_not(tmp_path):
+def test_io_of_children_counts_and_this_threads_own_does_not(tmp_path: Path) -> None:
     io = ReapedIo()
     with (tmp_path / "own").open("wb") as file:
         file.write(bytes(4_000_000))
@@ -26,7 +27,7 @@ def test_io_of_children_counts_and_this_threads_own_does_not(tmp_path):
     assert own[1] < 1_000_000
 
 
-def test_children_are_seen_until_they_are_reaped():
+def test_children_are_seen_until_they_are_reaped() -> None:
     program = "import os, sys\nfrom makespan_agent.accounting import has_children\nprint(has_children(os.getpid()))"
     alone = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert alone.stdout == "False\n"

@@ -15,13 +15,13 @@ from makespan_agent.command_line import WrongUsageError, parse_command_line
         (["--", "--help"], None, ["--help"]),
     ],
 )
-def test_options_end_where_the_command_starts(arguments, step, words):
+def test_options_end_where_the_command_starts(arguments: list[str], step: str | None, words: list[str]) -> None:
     found = parse_command_line("run", arguments)
 
     assert (found.step, found.words) == (step, words)
 
 
-def test_a_shell_takes_its_template_and_one_script():
+def test_a_shell_takes_its_template_and_one_script() -> None:
     found = parse_command_line("shell", ["--as", "bash", "--step", "Lint", "/tmp/script"])
 
     assert (found.shell, found.step, found.words) == ("bash", "Lint", ["/tmp/script"])
@@ -38,6 +38,6 @@ def test_a_shell_takes_its_template_and_one_script():
         ("shell", [], "one script file, not 0"),
     ],
 )
-def test_a_wrong_command_line_is_answered_with_what_is_wrong(command, arguments, message):
+def test_a_wrong_command_line_is_answered_with_what_is_wrong(command: str, arguments: list[str], message: str) -> None:
     with pytest.raises(WrongUsageError, match=message):
         parse_command_line(command, arguments)

@@ -10,6 +10,7 @@ import pytest
 
 from makespan_agent import launcher
 from makespan_model.identity import RunIdentity, job_span_id, step_span_id
+from support.agent_process import Agent
 
 
 @pytest.mark.parametrize(
@@ -23,7 +24,7 @@ from makespan_model.identity import RunIdentity, job_span_id, step_span_id
         ("kill -SEGV $$", 139, "SIGSEGV"),
     ],
 )
-def test_the_exit_code_is_the_commands_own(agent, script, exit_code, error_type):
+def test_the_exit_code_is_the_commands_own(agent: Agent, script: str, exit_code: int, error_type: str | None) -> None:
     finished = agent.run("run", "--", "sh", "-c", script)
 
     assert (finished.returncode, finished.stdout, finished.stderr) == (exit_code, b"", b"")
@@ -31,7 +32,7 @@ def test_the_exit_code_is_the_commands_own(agent, script, exit_code, error_type)
     assert (record["exit_code"], record["error_type"]) == (exit_code, error_type)
 
 
-def test_a_command_that_does_not_exist_ends_with_127_and_one_line(agent):
+def test_a_command_that_does_not_exist_ends_with_127_and_one_line(agent: Agent) -> None:
     finished = agent.run("run", "--", "nosuchcmd")
 
     assert finished.returncode == 127
@@ -39,7 +40,7 @@ def test_a_command_that_does_not_exist_ends_with_127_and_one_line(agent):
     assert agent.records()[0]["error_type"] == "not_found"
 
 
-def test_a_command_that_cannot_be_executed_ends_with_126_and_one_line(agent):
+def test_a_command_that_cannot_be_executed_ends_with_126_and_one_line(agent: Agent) -> None:
     file = agent.directory / "notes.txt"
     file.write_text("plain text")
 
@@ -50,7 +51,7 @@ def test_a_command_that_cannot_be_executed_ends_with_126_and_one_line(agent):
     assert agent.records()[0]["error_type"] == "not_executable"
 
 
-def test_standard_streams_pass_through_byte_for_byte(agent):
+def test_standard_streams_pass_through_byte_for_byte(agent: Agent) -> None:
     data = bytes(range(256)) * 4096
 
     finished = agent.run("run", "--", "sh", "-c", "tee /dev/stderr", input=data)
@@ -59,7 +60,7 @@ def test_standard_streams_pass_through_byte_for_byte(agent):
     assert finished.stderr == data
 
 
-def test_other_inherited_descriptors_reach_the_command(agent):
+def test_other_inherited_descriptors_reach_the_command(agent: Agent) -> None:
     read_end, write_end = os.pipe()
     writer = f"import os; os.write({write_end}, b'through')"
     process = agent.start("run", "--", sys.executable, "-c", writer, pass_fds=(write_end,))
@@ -70,7 +71,7 @@ def test_other_inherited_descriptors_reach_the_command(agent):
     process.communicate(timeout=30)
 
 
-def test_the_command_sees_the_environment_and_signals_it_would_have_seen(agent):
+def test_the_command_sees_the_environment_and_signals_it_would_have_seen(agent: Agent) -> None:
     script = "env | sort; grep -E '^Sig(Blk|Ign)' /proc/self/status"
     bare = subprocess.run(
         ["sh", "-c", script], env=agent.full_environment(), cwd=agent.directory, capture_output=True, check=True
@@ -88,7 +89,7 @@ def test_the_command_sees_the_environment_and_signals_it_would_have_seen(agent):
     assert ignored[0] == ignored[1]
 
 
-def test_the_command_ignores_what_its_caller_told_it_to_ignore(agent):
+def test_the_command_ignores_what_its_caller_told_it_to_ignore(agent: Agent) -> None:
     ignoring = (
         "import os, signal, sys; signal.signal(signal.SIGHUP, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])"
     )
@@ -102,7 +103,7 @@ def test_the_command_ignores_what_its_caller_told_it_to_ignore(agent):
     assert finished.stdout == b"survived\n"
 
 
-def test_the_command_learns_its_spans_context_on_a_copy_of_the_environment(agent):
+def test_the_command_learns_its_spans_context_on_a_copy_of_the_environment(agent: Agent) -> None:
     agent.environment = {"MAKESPAN_RUN_ID": "7", "TRACESTATE": "vendor=1", "BAGGAGE": "team=ci"}
 
     finished = agent.run("run", "--step", "say", "--", "sh", "-c", "echo $TRACEPARENT $TRACESTATE $BAGGAGE")
@@ -116,7 +117,7 @@ def test_the_command_learns_its_spans_context_on_a_copy_of_the_environment(agent
     assert record["step"]["path"] == f"/say@{record['start_ns']}"
 
 
-def test_a_run_inside_a_run_is_a_child_step_of_the_same_trace(agent):
+def test_a_run_inside_a_run_is_a_child_step_of_the_same_trace(agent: Agent) -> None:
     inner = " ".join(agent.command("run", "--step", "inner", "--", "true"))
 
     agent.run("run", "--step", "outer", "--", "sh", "-c", inner)
@@ -128,13 +129,13 @@ def test_a_run_inside_a_run_is_a_child_step_of_the_same_trace(agent):
     assert first["step"]["path"].startswith(second["step"]["path"] + "/inner@")
 
 
-def test_arguments_of_the_command_are_never_recorded(agent):
+def test_arguments_of_the_command_are_never_recorded(agent: Agent) -> None:
     agent.run("run", "--", "true", "--password=hunter2")
 
     assert "hunter2" not in repr(agent.records())
 
 
-def test_a_github_step_is_found_under_its_index_and_name_from_the_steps_file(agent, tmp_path: Path):
+def test_a_github_step_is_found_under_its_index_and_name_from_the_steps_file(agent: Agent, tmp_path: Path) -> None:
     steps = tmp_path / "steps.json"
     steps.write_text('{"test": {"__run_2": {"name": "Unit tests", "index": 3}}}')
     script = agent.directory / "script"
@@ -159,7 +160,7 @@ def test_a_github_step_is_found_under_its_index_and_name_from_the_steps_file(age
     assert (record["step"]["path"], record["step"]["name"], record["step"]["index"]) == ("#3", "Unit tests", 3)
 
 
-def test_a_shell_runs_its_script_as_github_does_without_pipefail_unless_asked(agent):
+def test_a_shell_runs_its_script_as_github_does_without_pipefail_unless_asked(agent: Agent) -> None:
     script = agent.directory / "script"
     script.write_text("false | true; echo went on; false; echo never")
 
@@ -170,7 +171,7 @@ def test_a_shell_runs_its_script_as_github_does_without_pipefail_unless_asked(ag
     assert (named.returncode, named.stdout) == (1, b"")
 
 
-def test_cpu_time_of_the_whole_tree_is_counted_orphans_included(agent):
+def test_cpu_time_of_the_whole_tree_is_counted_orphans_included(agent: Agent) -> None:
     burn = "i=0; while [ $i -lt 150000 ]; do i=$((i+1)); done"
     agent.run("run", "--", "sh", "-c", f"sh -c '{burn}; :'")
     agent.run("run", "--", "sh", "-c", f"mkfifo done; (sh -c '{burn}; echo > done' &); read -r line < done")
@@ -180,7 +181,7 @@ def test_cpu_time_of_the_whole_tree_is_counted_orphans_included(agent):
     assert child / 3 < orphan < child * 3
 
 
-def test_memory_and_samples_of_a_command_that_lasts_are_recorded(agent):
+def test_memory_and_samples_of_a_command_that_lasts_are_recorded(agent: Agent) -> None:
     holder = "import time; data = bytearray(80_000_000); time.sleep(0.6)"
 
     agent.run("run", "--", sys.executable, "-c", holder)
@@ -194,13 +195,13 @@ def test_memory_and_samples_of_a_command_that_lasts_are_recorded(agent):
     assert max(sample[2] for sample in record["samples"]) > 80_000_000
 
 
-def test_memory_below_the_agents_own_is_not_reported_as_the_commands(agent):
+def test_memory_below_the_agents_own_is_not_reported_as_the_commands(agent: Agent) -> None:
     agent.run("run", "--", "true")
 
     assert "memory_peak_bytes" not in agent.records()[0]["usage"]
 
 
-def test_bytes_written_to_storage_are_counted(agent):
+def test_bytes_written_to_storage_are_counted(agent: Agent) -> None:
     kind = subprocess.run(["stat", "-f", "-c", "%T", agent.directory], capture_output=True, text=True, check=True)
     if kind.stdout.strip() == "tmpfs":
         pytest.skip("the temporary directory is in memory: nothing is written to storage")
@@ -211,7 +212,7 @@ def test_bytes_written_to_storage_are_counted(agent):
     assert size <= agent.records()[0]["usage"]["io_write_bytes"] <= size * 1.01
 
 
-def test_a_spool_that_cannot_be_written_costs_one_line_and_nothing_else(agent):
+def test_a_spool_that_cannot_be_written_costs_one_line_and_nothing_else(agent: Agent) -> None:
     agent.spool.write_text("a file is in the way")
 
     finished = agent.run("run", "--", "sh", "-c", "echo out; exit 3")
@@ -221,7 +222,7 @@ def test_a_spool_that_cannot_be_written_costs_one_line_and_nothing_else(agent):
     assert finished.stderr.count(b"\n") == 1
 
 
-def test_broken_variables_are_named_in_one_line_and_the_step_is_recorded_without_them(agent):
+def test_broken_variables_are_named_in_one_line_and_the_step_is_recorded_without_them(agent: Agent) -> None:
     agent.environment = {"MAKESPAN_MATRIX": "{", "MAKESPAN_RUN_ATTEMPT": "zero", "MAKESPAN_SPOOL_MAX_BYTES": "many"}
 
     finished = agent.run("run", "--", "true")
@@ -233,7 +234,7 @@ def test_broken_variables_are_named_in_one_line_and_the_step_is_recorded_without
     assert agent.records()[0]["job"]["attempt"] == 1
 
 
-def test_export_off_leaves_no_record_and_adds_nothing_to_the_environment(agent):
+def test_export_off_leaves_no_record_and_adds_nothing_to_the_environment(agent: Agent) -> None:
     finished = agent.run("run", "--", "sh", "-c", "echo [$TRACEPARENT]; exit 4", MAKESPAN_EXPORT="off")
 
     assert (finished.returncode, finished.stdout) == (4, b"[]\n")
@@ -241,7 +242,7 @@ def test_export_off_leaves_no_record_and_adds_nothing_to_the_environment(agent):
 
 
 @pytest.mark.parametrize("arguments", [["run"], ["run", "--"], ["run", "--what", "x"], ["shell"], ["shell", "a", "b"]])
-def test_a_wrong_command_line_ends_with_2_and_one_line(agent, arguments):
+def test_a_wrong_command_line_ends_with_2_and_one_line(agent: Agent, arguments: list[str]) -> None:
     finished = agent.run(*arguments)
 
     assert finished.returncode == 2
@@ -250,7 +251,7 @@ def test_a_wrong_command_line_ends_with_2_and_one_line(agent, arguments):
 
 
 @pytest.mark.parametrize("command", ["run", "shell"])
-def test_help_goes_to_stdout_and_runs_nothing(agent, command):
+def test_help_goes_to_stdout_and_runs_nothing(agent: Agent, command: str) -> None:
     finished = agent.run(command, "--help")
 
     assert finished.returncode == 0
@@ -258,7 +259,7 @@ def test_help_goes_to_stdout_and_runs_nothing(agent, command):
     assert not agent.spool.exists()
 
 
-def test_the_command_starts_before_anything_slow_is_imported(agent, tmp_path: Path):
+def test_the_command_starts_before_anything_slow_is_imported(agent: Agent, tmp_path: Path) -> None:
     steps = tmp_path / "steps.json"
     steps.write_text('{"test": {"unit": {"name": "Unit tests", "index": 3}}}')
     spy = """
@@ -284,11 +285,11 @@ sys.exit(launch("shell", ["/dev/null"]))
     )
 
     imported = {name for name in finished.stdout.split() if not name.startswith("makespan_")}
-    assert imported <= {"__future__", "_json", "_sha256", "_sha2", "errno"}
+    assert imported <= {"__future__", "_ctypes", "_json", "_sha256", "_sha2", "errno"}
     assert "makespan_agent.measurement" not in finished.stdout
 
 
-def test_a_step_interrupted_through_the_agent_is_marked_as_such(agent):
+def test_a_step_interrupted_through_the_agent_is_marked_as_such(agent: Agent) -> None:
     process = agent.start("run", "--", "sh", "-c", "echo ready; exec sleep 60")
     assert process.stdout is not None
     process.stdout.readline()
@@ -299,7 +300,9 @@ def test_a_step_interrupted_through_the_agent_is_marked_as_such(agent):
     assert (process.returncode, record["received_signal"]) == (143, signal.SIGTERM)
 
 
-def test_what_python_added_to_the_environment_under_the_c_locale_is_taken_out_again(monkeypatch):
+def test_what_python_added_to_the_environment_under_the_c_locale_is_taken_out_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("LC_CTYPE", "C.UTF-8")
 
     assert "LC_CTYPE" not in launcher.inherited_environment()

@@ -7,7 +7,7 @@ import sys
 from makespan_agent.process_tree import ProcessTree
 
 
-def test_a_reading_sums_the_descendants_and_leaves_the_root_out():
+def test_a_reading_sums_the_descendants_and_leaves_the_root_out() -> None:
     holder = "import sys; data = bytearray(50_000_000); print('ready', flush=True); sys.stdin.read()"
     process = subprocess.Popen(
         ["sh", "-c", f'"{sys.executable}" -c "{holder}"; :'], stdin=subprocess.PIPE, stdout=subprocess.PIPE

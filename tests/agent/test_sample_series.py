@@ -9,7 +9,15 @@ from makespan_agent.sample_series import MAX_SAMPLES, SampleSeries
 _S = 1_000_000_000
 
 
-def _add(series, time_s, cpu_s=0.0, memory=0, read=None, write=None, processes=1):
+def _add(
+    series: SampleSeries,
+    time_s: float,
+    cpu_s: float = 0.0,
+    memory: int = 0,
+    read: int | None = None,
+    write: int | None = None,
+    processes: int = 1,
+) -> None:
     series.add(
         round(time_s * _S),
         cpu_s=cpu_s,
@@ -20,7 +28,7 @@ def _add(series, time_s, cpu_s=0.0, memory=0, read=None, write=None, processes=1
     )
 
 
-def test_counters_become_rates_over_the_time_between():
+def test_counters_become_rates_over_the_time_between() -> None:
     series = SampleSeries(0)
     _add(series, 2, cpu_s=1.0, memory=10, read=100, write=0)
     _add(series, 3, cpu_s=3.0, memory=20, read=100, write=50)
@@ -28,7 +36,7 @@ def test_counters_become_rates_over_the_time_between():
     assert series.samples == [(2 * _S, 0.5, 10, 1, 50.0, 0.0), (3 * _S, 2.0, 20, 1, 0.0, 50.0)]
 
 
-def test_a_counter_that_fell_is_no_negative_rate():
+def test_a_counter_that_fell_is_no_negative_rate() -> None:
     series = SampleSeries(0)
     _add(series, 1, cpu_s=5.0, read=10, write=10)
     _add(series, 2, cpu_s=4.0, read=0, write=0)
@@ -36,7 +44,7 @@ def test_a_counter_that_fell_is_no_negative_rate():
     assert series.samples[1][1:] == (0.0, 0, 1, 0.0, 0.0)
 
 
-def test_a_rate_that_could_not_be_read_is_unknown_not_zero():
+def test_a_rate_that_could_not_be_read_is_unknown_not_zero() -> None:
     series = SampleSeries(0)
     _add(series, 1, read=None, write=None)
 
@@ -44,7 +52,7 @@ def test_a_rate_that_could_not_be_read_is_unknown_not_zero():
 
 
 @given(st.integers(min_value=1, max_value=3000), st.integers(min_value=0, max_value=2999))
-def test_the_series_stays_bounded_and_keeps_its_peak_its_cpu_and_its_last_time(readings, peak_at):
+def test_the_series_stays_bounded_and_keeps_its_peak_its_cpu_and_its_last_time(readings: int, peak_at: int) -> None:
     peak_at = min(peak_at, readings - 1)
     series = SampleSeries(0)
     for number in range(readings):
@@ -58,7 +66,7 @@ def test_the_series_stays_bounded_and_keeps_its_peak_its_cpu_and_its_last_time(r
     assert max(sample[2] for sample in series.samples) == 1000 == series.memory_peak_bytes
 
 
-def test_readings_start_dense_and_thin_to_one_a_second():
+def test_readings_start_dense_and_thin_to_one_a_second() -> None:
     series = SampleSeries(0)
 
     intervals = [series.next_interval_s(0.0) for _ in range(60)]
@@ -68,11 +76,11 @@ def test_readings_start_dense_and_thin_to_one_a_second():
     assert intervals[-1] == 1.0
 
 
-def test_an_expensive_reading_is_followed_by_a_longer_rest():
+def test_an_expensive_reading_is_followed_by_a_longer_rest() -> None:
     assert SampleSeries(0).next_interval_s(0.015) == pytest.approx(3.0)
 
 
-def test_a_step_of_a_week_is_read_fewer_than_five_thousand_times():
+def test_a_step_of_a_week_is_read_fewer_than_five_thousand_times() -> None:
     series, clock_s, readings = SampleSeries(0), 0.0, 0
     while clock_s < 7 * 86_400:
         clock_s += series.next_interval_s(0.001)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from makespan_agent.command_line import WrongUsageError
@@ -20,24 +22,24 @@ from makespan_agent.shells import shell_words
         ("perl -w /s", ["perl", "-w", "/s"]),
     ],
 )
-def test_a_shell_is_called_as_github_calls_it(shell, words):
+def test_a_shell_is_called_as_github_calls_it(shell: str, words: list[str]) -> None:
     assert shell_words(shell, "/s") == words
 
 
-def test_an_omitted_shell_is_bash_without_pipefail(tmp_path, monkeypatch):
+def test_an_omitted_shell_is_bash_without_pipefail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "bash").touch(mode=0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
 
     assert shell_words(None, "/s") == ["bash", "-e", "/s"]
 
 
-def test_an_omitted_shell_is_sh_where_there_is_no_bash(tmp_path, monkeypatch):
+def test_an_omitted_shell_is_sh_where_there_is_no_bash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
 
     assert shell_words(None, "/s") == ["sh", "-e", "/s"]
 
 
 @pytest.mark.parametrize("shell", ["fish", "bash -x", "perl 'unclosed {0}"])
-def test_a_template_that_cannot_run_the_script_is_refused(shell):
+def test_a_template_that_cannot_run_the_script_is_refused(shell: str) -> None:
     with pytest.raises(WrongUsageError, match="--as"):
         shell_words(shell, "/s")

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from support.agent_process import Agent
+
 # Prints how many SIGINTs arrive: a second one is waited for, so that "one" is a finding, not a race.
 _COUNTER = """
 import signal, sys
@@ -69,7 +71,7 @@ class Terminal:
         return code
 
 
-def test_ctrl_c_on_a_terminal_reaches_the_command_exactly_once(agent):
+def test_ctrl_c_on_a_terminal_reaches_the_command_exactly_once(agent: Agent) -> None:
     program = [sys.executable, "-c", _IN_TERMINAL, *agent.command("run", "--", sys.executable, "-c", _COUNTER)]
     terminal = Terminal(program, agent.full_environment())
     terminal.read_until(b"ready")
@@ -82,7 +84,7 @@ def test_ctrl_c_on_a_terminal_reaches_the_command_exactly_once(agent):
     assert agent.records()[0]["received_signal"] == signal.SIGINT
 
 
-def test_an_interrupt_sent_to_the_agent_alone_is_passed_on_once(agent):
+def test_an_interrupt_sent_to_the_agent_alone_is_passed_on_once(agent: Agent) -> None:
     process = agent.start("run", "--", sys.executable, "-c", _COUNTER)
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
@@ -94,7 +96,7 @@ def test_an_interrupt_sent_to_the_agent_alone_is_passed_on_once(agent):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2])
-def test_signals_sent_to_the_agent_reach_the_command(agent, number):
+def test_signals_sent_to_the_agent_reach_the_command(agent: Agent, number: int) -> None:
     script = f"trap 'echo got; exit 9' {int(number)}; echo ready; while :; do read -r line; done"
     process = agent.start("run", "--", "sh", "-c", script, stdin=subprocess.PIPE)
     assert process.stdout is not None
@@ -107,7 +109,7 @@ def test_signals_sent_to_the_agent_reach_the_command(agent, number):
     assert process.returncode == 9
 
 
-def test_ctrl_z_stops_the_command_and_the_agent_and_fg_continues_both(agent):
+def test_ctrl_z_stops_the_command_and_the_agent_and_fg_continues_both(agent: Agent) -> None:
     script = "echo ready; read -r line; echo read $line; exit 5"
     program = [sys.executable, "-c", _JOB_CONTROL, *agent.command("run", "--", "sh", "-c", script)]
     terminal = Terminal(program, agent.full_environment())
@@ -122,7 +124,7 @@ def test_ctrl_z_stops_the_command_and_the_agent_and_fg_continues_both(agent):
     terminal.close()
 
 
-def test_the_agent_ends_with_the_command_even_when_its_daemon_lives_on(agent, tmp_path: Path):
+def test_the_agent_ends_with_the_command_even_when_its_daemon_lives_on(agent: Agent, tmp_path: Path) -> None:
     stop = tmp_path / "stop"
     os.mkfifo(stop)
     script = f"(read -r line < {stop}) </dev/null >/dev/null 2>&1 & echo $!"
@@ -135,7 +137,7 @@ def test_the_agent_ends_with_the_command_even_when_its_daemon_lives_on(agent, tm
     stop.write_text("now\n")
 
 
-def test_orphans_are_reaped_while_the_command_goes_on(agent):
+def test_orphans_are_reaped_while_the_command_goes_on(agent: Agent) -> None:
     script = "(sh -c 'echo $$' &) ; sleep 0.8; ps -o stat= --ppid $PPID | grep -c Z"
 
     finished = agent.run("run", "--", "sh", "-c", script)

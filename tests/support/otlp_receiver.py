@@ -44,7 +44,7 @@ class Receiver:
 
 def values(attributes: list[KeyValue]) -> dict[str, object]:
     """Attributes as plain values."""
-    return {item.key: getattr(item.value, item.value.WhichOneof("value")) for item in attributes}
+    return {item.key: getattr(item.value, item.value.WhichOneof("value") or "string_value") for item in attributes}
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from makespan_agent.identity.registry import PROVIDERS, identify
@@ -40,7 +42,7 @@ _GITLAB = {
 }
 
 
-def test_a_github_run_is_read_from_its_documented_variables():
+def test_a_github_run_is_read_from_its_documented_variables() -> None:
     notices: list[str] = []
     job = identify(_GITHUB, notices)
 
@@ -63,23 +65,23 @@ def test_a_github_run_is_read_from_its_documented_variables():
     assert notices == []
 
 
-def test_a_pull_requests_branch_is_its_head_not_its_merge_ref():
+def test_a_pull_requests_branch_is_its_head_not_its_merge_ref() -> None:
     pull_request = _GITHUB | {"GITHUB_HEAD_REF": "feature", "GITHUB_REF_NAME": "12/merge"}
 
     assert identify(pull_request, []).ref == "feature"
 
 
-def test_a_matrix_leg_is_labelled_as_github_shows_it():
+def test_a_matrix_leg_is_labelled_as_github_shows_it() -> None:
     job = identify(_GITHUB | {"MAKESPAN_MATRIX": '{"python": "3.12", "os": "linux"}'}, [])
 
     assert (job.job_id, job.label) == ("test", "test (3.12, linux)")
 
 
-def test_a_job_without_a_matrix_has_its_plain_label():
+def test_a_job_without_a_matrix_has_its_plain_label() -> None:
     assert identify(_GITHUB | {"MAKESPAN_MATRIX": "null"}, []).label == "test"
 
 
-def test_a_gitlab_pipeline_is_read_from_its_documented_variables():
+def test_a_gitlab_pipeline_is_read_from_its_documented_variables() -> None:
     assert identify(_GITLAB, []).facts() == {
         "provider": "gitlab",
         "repository": "group/project",
@@ -98,7 +100,7 @@ def test_a_gitlab_pipeline_is_read_from_its_documented_variables():
     }
 
 
-def test_a_gitlab_pipeline_without_a_name_is_called_after_its_project():
+def test_a_gitlab_pipeline_without_a_name_is_called_after_its_project() -> None:
     assert identify(_GITLAB | {"CI_PIPELINE_NAME": ""}, []).pipeline == "group/project"
 
 
@@ -111,13 +113,13 @@ def test_a_gitlab_pipeline_without_a_name_is_called_after_its_project():
         ("unit test", "3", "unit test"),
     ],
 )
-def test_parallel_gitlab_legs_share_their_jobs_key(name, total, job_id):
+def test_parallel_gitlab_legs_share_their_jobs_key(name: str, total: str, job_id: str) -> None:
     job = identify(_GITLAB | {"CI_JOB_NAME": name, "CI_NODE_TOTAL": total}, [])
 
     assert (job.job_id, job.label) == (job_id, name)
 
 
-def test_outside_ci_a_run_belongs_to_the_git_work_tree_around_it(tmp_path, monkeypatch):
+def test_a_plain_run_belongs_to_the_git_work_tree_around_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "project" / ".git").mkdir(parents=True)
     (tmp_path / "project" / "src" / "deep").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "project" / "src" / "deep")
@@ -127,20 +129,20 @@ def test_outside_ci_a_run_belongs_to_the_git_work_tree_around_it(tmp_path, monke
     assert (job.provider, job.repository, job.job_id) == ("plain", "project", "local")
 
 
-def test_outside_git_a_run_belongs_to_its_directory(tmp_path, monkeypatch):
+def test_outside_git_a_run_belongs_to_its_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
 
     assert identify({}, []).repository == "here"
 
 
-def test_plain_runs_are_fresh_unless_one_is_inherited():
+def test_plain_runs_are_fresh_unless_one_is_inherited() -> None:
     assert identify({}, []).run_id != identify({}, []).run_id
     assert identify({"MAKESPAN_RUN_ID": "shared"}, []).run_id == "shared"
 
 
 @pytest.mark.parametrize("environment", [{}, _GITHUB, _GITLAB])
-def test_the_users_variables_override_every_provider(environment):
+def test_the_users_variables_override_every_provider(environment: dict[str, str]) -> None:
     chosen = {
         "MAKESPAN_RUN_ID": "run",
         "MAKESPAN_RUN_ATTEMPT": "4",
@@ -165,7 +167,7 @@ def test_the_users_variables_override_every_provider(environment):
         ("MAKESPAN_RUN_ATTEMPT", "x"),
     ],
 )
-def test_a_variable_that_makes_no_sense_is_named_and_left_out(variable, value):
+def test_a_variable_that_makes_no_sense_is_named_and_left_out(variable: str, value: str) -> None:
     notices: list[str] = []
     job = identify(_GITHUB | {variable: value}, notices)
 
@@ -174,5 +176,5 @@ def test_a_variable_that_makes_no_sense_is_named_and_left_out(variable, value):
     assert variable in notices[0]
 
 
-def test_the_plain_provider_is_asked_last():
-    assert [provider.__name__.rpartition(".")[2] for provider in PROVIDERS][-1] == "plain"
+def test_the_plain_provider_is_asked_last() -> None:
+    assert [provider.is_here({}) for provider in PROVIDERS] == [False] * (len(PROVIDERS) - 1) + [True]
