@@ -19,7 +19,8 @@ def predecessors(run: PipelineRun) -> dict[str, tuple[JobRun, ...]]:
     legs: dict[str, list[JobRun]] = defaultdict(list)
     for job in run.jobs:
         legs[job.job_id].append(job)
-    return {job.name: _waited_for(job, legs, executed_jobs(run)) for job in executed_jobs(run)}
+    executed = executed_jobs(run)
+    return {job.name: _waited_for(job, legs, executed) for job in executed}
 
 
 def executed_jobs(run: PipelineRun) -> tuple[JobRun, ...]:

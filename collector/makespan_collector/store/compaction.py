@@ -11,12 +11,14 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import duckdb
 import pyarrow.parquet as pq
 
 from makespan_collector.store.log_segment import sync_directory
 from makespan_collector.store.queries import connect
 from makespan_collector.store.schema import SAMPLES, TableSchema
 from makespan_collector.store.segments import TEMPORARY_SUFFIX, Segment, list_segments, parquet_path
+from makespan_model.errors import UnavailableError
 
 # Merging a segment into one at least half its size bounds both how often a row is rewritten and how
 # many segments there are by the logarithm of the data (O'Neil et al., The Log-Structured Merge-Tree, 1996).
@@ -32,6 +34,7 @@ def compact_table(root: Path, table: TableSchema, *, below: int) -> bool:
 
     Raises:
         OSError: The new segment could not be written; the old ones are untouched.
+        UnavailableError: The old ones could not be read together.
         InputError: A segment is damaged.
     """
     folder = root / table.name
@@ -68,8 +71,11 @@ def _choose(compacted: Sequence[Segment], logs: list[Segment]) -> list[Segment]:
 
 
 def _write(table: TableSchema, segments: Sequence[Segment], target: Path) -> None:
-    with connect(table, segments) as connection:
-        rows = connection.sql(f"{merged_rows(table)} ORDER BY {', '.join(table.order)}").to_arrow_table()
+    try:
+        with connect(table, segments) as connection:
+            rows = connection.sql(f"{merged_rows(table)} ORDER BY {', '.join(table.order)}").to_arrow_table()
+    except duckdb.Error as error:
+        raise UnavailableError(f"{target.parent}: cannot be compacted: {error}") from error
     temporary = target.with_name(target.name + TEMPORARY_SUFFIX)
     with temporary.open("wb") as file:
         pq.write_table(rows.cast(table.columns), file, compression="zstd", row_group_size=_ROW_GROUP_ROWS)

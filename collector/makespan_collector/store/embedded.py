@@ -101,13 +101,13 @@ class EmbeddedStore(EmbeddedReader):
     def __init__(self, root: Path) -> None:
         super().__init__(root)
         self._lock = WriterLock(root / LOCK_FILE)
+        self._writing = threading.Lock()
         try:
-            self._logs = {table.name: _TableLog(root, table) for table in TABLES}
+            self._logs = {table.name: _TableLog(root, table, self._writing) for table in TABLES}
         except BaseException:
             self._lock.release()
             raise
         self._closed = False
-        self._writing = threading.Lock()
         self._compacting = threading.Lock()
         self._commits: GroupCommit[_Rows] = GroupCommit(self._commit)
 
@@ -117,7 +117,7 @@ class EmbeddedStore(EmbeddedReader):
             return
         self._commits.submit((spans, samples))
         if any(log.closed_logs >= _LOGS_BEFORE_COMPACTION for log in self._logs.values()):
-            self._compact_in_passing()
+            self._start_compaction()
 
     def compact(self) -> None:
         """See `Store.compact`."""
@@ -130,7 +130,7 @@ class EmbeddedStore(EmbeddedReader):
                 log.compact()
 
     def close(self) -> None:
-        """Stop writing; everything acknowledged is on the disk already."""
+        """Stop writing, after a compaction under way; everything acknowledged is on the disk already."""
         with self._compacting, self._writing:
             if not self._closed:
                 self._closed = True
@@ -148,10 +148,18 @@ class EmbeddedStore(EmbeddedReader):
             if samples:
                 self._logs[SAMPLES.name].append(sample_batch(samples, self._logs[SAMPLES.name].next_seq()))
 
-    def _compact_in_passing(self) -> None:
-        """Compact closed logs unless another thread does; the rows are durable whether it works or not."""
+    def _start_compaction(self) -> None:
+        """Compact the closed logs beside the appends, unless that is being done."""
         if not self._compacting.acquire(blocking=False):
             return
+        try:
+            # Not a daemon: the interpreter waits for it, and `_compacting` is held until it has ended.
+            threading.Thread(target=self._compact_beside, name="makespan-compaction").start()
+        except RuntimeError as error:
+            self._compacting.release()
+            _log.warning("compaction of %s has to wait: %s", self._root, error)
+
+    def _compact_beside(self) -> None:
         try:
             for log in self._logs.values():
                 log.compact()
@@ -166,11 +174,16 @@ class EmbeddedStore(EmbeddedReader):
 
 
 class _TableLog:
-    """The segment of one table that is being written."""
+    """The segment of one table that is being written.
 
-    def __init__(self, root: Path, table: TableSchema) -> None:
+    Args:
+        writing: The store's lock, which is held around every call but `compact`.
+    """
+
+    def __init__(self, root: Path, table: TableSchema, writing: threading.Lock) -> None:
         self._root = root
         self._table = table
+        self._writing = writing
         self._writer: LogWriter | None = None
         remove_superseded(root, table)
         listing = list_segments(root / table.name)
@@ -210,11 +223,12 @@ class _TableLog:
 
     def compact(self) -> None:
         """Compact the closed logs; appends may go on meanwhile."""
-        first_open = self._number if self._writer is not None else self._number + 1
+        with self._writing:
+            first_open = self._number if self._writer is not None else self._number + 1
         compact_table(self._root, self._table, below=first_open)
-        self.closed_logs = sum(
-            segment.last >= first_open for segment in list_segments(self._root / self._table.name).logs
-        )
+        with self._writing:
+            logs = list_segments(self._root / self._table.name).logs
+            self.closed_logs = len(logs) - (self._writer is not None)
 
     def _unavailable(self, error: OSError) -> UnavailableError:
         return UnavailableError(f"cannot write to the store {self._root}: {error.strerror or error}")

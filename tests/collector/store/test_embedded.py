@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -206,13 +207,29 @@ def test_a_failed_write_is_not_acknowledged_and_the_next_one_works(
     assert run_ids(store) == ["1", "3"]
 
 
-def test_full_logs_are_compacted_in_passing(root: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_logs_are_compacted_beside_the_appends(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(embedded, "_LOG_LIMIT_BYTES", 1)
-    for number in range(10):
-        store.append(spans=run_rows(str(number), ONE_JOB, start_ns=EPOCH + number * SECOND))
-    assert len(list((root / "spans").glob("*.log"))) < 10
+    numbers = [f"{number:03}" for number in range(100)]
+    with open_store(root) as store, ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda run_id: store.append(spans=run_rows(run_id, ONE_JOB)), numbers))
     assert list((root / "spans").glob("*.parquet"))
-    assert run_ids(store) == [str(number) for number in range(10)]
+    assert len(list((root / "spans").glob("*.log"))) < 100
+    assert sorted(run_ids(open_store(root, read_only=True))) == numbers
+
+
+def test_a_compaction_that_fails_beside_the_appends_loses_nothing(
+    root: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(root: Path, table: object, *, below: int) -> bool:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(embedded, "_LOG_LIMIT_BYTES", 1)
+    monkeypatch.setattr(embedded, "compact_table", full)
+    with open_store(root) as store:
+        for number in range(5):
+            store.append(spans=run_rows(str(number), ONE_JOB))
+    assert "nothing is lost" in caplog.text
+    assert sorted(run_ids(open_store(root, read_only=True))) == [str(number) for number in range(5)]
 
 
 def test_a_closed_store_refuses_to_write(root: Path) -> None:
