@@ -12,13 +12,14 @@ from makespan_optimizer.passes.evidence import Evidence
 from makespan_optimizer.passes.findings import EvidenceLevel, Finding, admits
 from makespan_optimizer.passes.registry import PASSES, Pass
 from makespan_optimizer.prediction.estimates import StepEstimate
-from makespan_optimizer.verification.checking import Verification, verify
+from makespan_optimizer.verification.checking import Verification, lint, verify
 from makespan_optimizer.workflow.model import Workflow
 from makespan_optimizer.workflow.reading import read_workflow
 from makespan_optimizer.yaml.splices import apply_edits
 
 # Every applied finding removes its own cause, so the passes end by themselves; this bounds a pass that does not.
 _MAX_APPLIED = 500
+_NOT_LINTED = Verification((), ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ class Plan:
     Attributes:
         after: The original itself when nothing was applied.
         estimates: Costs of unmeasured steps of `after`.
+        lint: What actionlint said of the result.
     """
 
     before: Workflow
@@ -65,6 +67,7 @@ class Plan:
     applied: tuple[Applied, ...]
     held_back: tuple[HeldBack, ...]
     estimates: tuple[StepEstimate, ...]
+    lint: Verification = _NOT_LINTED
 
     @property
     def changed(self) -> bool:
@@ -77,9 +80,10 @@ class Plan:
         return tuple(held for held in self.held_back if held.problems)
 
     @property
-    def notes(self) -> tuple[str, ...]:
-        """What verification could not check, once each."""
-        return tuple(dict.fromkeys(note for applied in self.applied for note in applied.verification.notes))
+    def checks(self) -> tuple[str, ...]:
+        """Names of the checks the result passed."""
+        made = [check for applied in self.applied for check in applied.verification.checks]
+        return tuple(dict.fromkeys([*made, *self.lint.checks]))
 
     def diff(self) -> str:
         """Unified diff of the file; empty when nothing changed."""
@@ -103,24 +107,37 @@ def optimize(
         level: The weakest evidence whose rewrites are applied.
         passes: In the order they are tried.
     """
-    search = _Search(workflow, evidence, level, passes)
-    while search.step():
-        pass
-    return search.plan()
+    plan = _Search(workflow, evidence, level, passes, lints=False).run()
+    if not plan.changed:
+        return plan
+    judged = lint(workflow.text, plan.after.text)
+    if judged.holds:
+        return replace(plan, lint=judged)
+    # Rare: find out which rewrite it was by asking after each one.
+    return replace(_Search(workflow, evidence, level, passes, lints=True).run(), lint=Verification((), judged.checks))
 
 
 class _Search:
     """The state of one `optimize`."""
 
-    def __init__(self, workflow: Workflow, evidence: Evidence, level: EvidenceLevel, passes: Sequence[Pass]) -> None:
+    def __init__(
+        self, workflow: Workflow, evidence: Evidence, level: EvidenceLevel, passes: Sequence[Pass], *, lints: bool
+    ) -> None:
         self._before = self._now = workflow
         self._evidence = evidence
         self._level = level
         self._passes = passes
+        self._lints = lints
         self._applied: list[Applied] = []
         self._refused: dict[str, HeldBack] = {}
 
-    def step(self) -> bool:
+    def run(self) -> Plan:
+        """Apply findings until there is none left."""
+        while self._step():
+            pass
+        return self._plan()
+
+    def _step(self) -> bool:
         """Apply the first admitted finding; False when there is none left."""
         if len(self._applied) >= _MAX_APPLIED:
             return False
@@ -131,7 +148,7 @@ class _Search:
                     return True
         return False
 
-    def plan(self) -> Plan:
+    def _plan(self) -> Plan:
         found = [
             finding for each in self._passes for finding in each.find(self._now, self._evidence)
             if not admits(self._level, finding.evidence)
@@ -153,6 +170,8 @@ class _Search:
             self._refuse(finding, (str(error),))
             return False
         verification = verify(self._now.text, after.text, file=self._now.file, claims=finding.claims)
+        if verification.holds and self._lints:
+            verification = lint(self._now.text, after.text)
         if not verification.holds:
             self._refuse(finding, verification.problems)
             return False

@@ -19,12 +19,14 @@ _ACTION = re.compile(
     r"|docker/login|login-action|configure-aws-credentials|google-github-actions/auth|azure/login|merge"
 )
 _COMMAND = re.compile(
-    r"\b(?:docker\s+push|docker\s+buildx\s+build[^\n]*--push|twine\s+upload|(?:npm|yarn|pnpm|bun|lerna|cargo|poetry|uv|"
+    # In scripts, `--release` and `target/release/` are about building.
+    r"(?<![-\w/.])(?:deploy|releas|publish|promot)\w*|pypi|\b(?:docker\s+push|docker\s+buildx\s+build[^\n]*--push|twine\s+upload|(?:npm|yarn|pnpm|bun|lerna|cargo|poetry|uv|"
     r"flit|hatch|pdm|vsce|ovsx|nx|gem|mvn|gradlew?)\b[^\n]*\b(?:publish|deploy|push|release)|goreleaser|semantic-release|"
     r"gh\s+(?:release|pr\s+(?:merge|comment|create)|issue|api)|git\s+(?:push|tag)|helm\s+(?:push|upgrade|install)|"
     r"kubectl\s+(?:apply|rollout|set)|terraform\s+apply|pulumi\s+up|serverless\s+deploy|aws\s+\w+|gcloud\s+\w+|"
     r"az\s+\w+|gsutil|rsync|scp|ssh|rclone|oras\s+push|skopeo\s+copy|mike\s+deploy|mkdocs\s+gh-deploy|wrangler|vercel|"
-    r"netlify|flyctl|heroku)\b"
+    r"netlify|flyctl|heroku)\b",
+    re.IGNORECASE,
 )
 # Write scopes that let a job act on the world. `checks` and `security-events` only report.
 _WRITE_SCOPES = re.compile(

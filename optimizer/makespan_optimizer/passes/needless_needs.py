@@ -9,7 +9,7 @@ from typing import Final
 from makespan_model.units import format_duration
 from makespan_optimizer.claims import AddedNeed, DroppedNeed
 from makespan_optimizer.graph.gates import acts_on_the_world
-from makespan_optimizer.graph.jobs import Edge, JobGraph, build_graph, looks_at_results
+from makespan_optimizer.graph.jobs import Edge, JobGraph, build_graph, job_references, looks_at_results
 from makespan_optimizer.passes.evidence import Evidence
 from makespan_optimizer.passes.findings import EvidenceLevel, Finding, PassInfo
 from makespan_optimizer.passes.needs_edits import add_need, drop_need
@@ -74,7 +74,8 @@ def _of_edge(workflow: Workflow, graph: JobGraph, edge: Edge, evidence: Evidence
     if job is None or needed is None or job.shared:
         return
     heirs = _heirs(workflow, graph, edge)
-    if any(heir.shared for heir in heirs):
+    # To a job that reads `needs.*`, one need more is one result more.
+    if any(heir.shared or "*" in job_references(heir).members("needs") for heir in heirs):
         return
     stake = _stake(edge, evidence)
     level, why = _level(job, needed, stake)

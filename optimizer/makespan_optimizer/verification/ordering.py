@@ -8,8 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from makespan_optimizer.claims import AddedNeed, Claim, DroppedNeed, MergedJobs
 from makespan_optimizer.verification.facts import JobFacts, StepFacts, WorkflowFacts
 
+_NAMED = re.compile(r"deploy|releas|publish|promot|pypi", re.IGNORECASE)
+# In scripts, `--release` and `target/release/` are about building.
 _ACTS = re.compile(
-    r"deploy|releas|publish|promot|pypi|docker\s+push|push:\s*true|--push|git\s+push|twine\s+upload|kubectl|terraform"
+    r"(?<![-\w/.])(?:deploy|releas|publish|promot)|pypi|docker\s+push|push:\s*true|--push|git\s+push|twine\s+upload|kubectl|terraform"
     r"|helm\s+upgrade|gh\s+release|gh-pages|semantic-release",
     re.IGNORECASE,
 )
@@ -24,9 +26,9 @@ def guards_the_world(workflow: WorkflowFacts, job: JobFacts) -> bool:
     permissions = job.values.get("permissions", workflow.values.get("permissions"))
     if "environment" in job.values or "uses" in job.values or _MAY_WRITE.search(str(permissions)):
         return True
-    texts = [job.job_id, str(job.values.get("name", ""))]
-    texts += [text for step in job.steps for key in ("run", "uses") if (text := step.text(key)) is not None]
-    return any(_ACTS.search(text) for text in texts)
+    names = [job.job_id, str(job.values.get("name", "")), *(step.text("uses") or "" for step in job.steps)]
+    scripts = [step.text("run") or "" for step in job.steps]
+    return any(map(_NAMED.search, names)) or any(map(_ACTS.search, scripts))
 
 
 def check_ordering(before: WorkflowFacts, after: WorkflowFacts, claims: Sequence[Claim]) -> Iterator[str]:
@@ -64,7 +66,9 @@ def _check_needs(
             yield f"the dropped need {need!r} of {name!r} decides its condition"
     for need in sorted(new - old):
         ancestors = {renamed.get(other, other) for other in before.ancestors(name)}
-        if (name, need) not in added or need not in ancestors:
+        if (name, need) in added and re.search(r"\bneeds\s*\.\s*\*|toJSON\(\s*needs\s*\)", job.source, re.IGNORECASE):
+            yield f"job {name!r} reads the results of all its needs, and {need!r} would be one more"
+        elif (name, need) not in added or need not in ancestors:
             yield f"job {name!r} waits for {need!r}, which it did not before"
 
 
@@ -82,7 +86,7 @@ def _check_ancestors(
         reason = _data(before.jobs[other], job)
         if reason is not None:
             yield f"job {name!r} takes {reason} from {other!r} but no longer waits for it"
-    for other in before.jobs:
+    for other in sorted(job.needs):
         if _reads_needs(job, other) and (other in renamed or other not in after.jobs[target].needs):
             yield f"job {name!r} reads needs.{other}, which is gone"
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import yaml
 
@@ -35,6 +36,8 @@ class _Open:
     keys: dict[str, int] = field(default_factory=dict)
 
 
+# Passes, edits and verification read the same few texts in turn; documents are immutable.
+@lru_cache(maxsize=8)
 def parse_document(text: str, *, file: str) -> Document:
     """Parse one YAML document.
 

@@ -1,0 +1,161 @@
+"""Find what a workflow file wastes, and rewrite it where the evidence is good enough.
+
+Findings carry evidence: proven (by the workflow itself), measured (by its recorded runs) or assumed (you
+must agree). Only proven ones are applied unless --evidence says more. Every rewrite is verified before
+it is shown; nothing is written without --write. Without recorded runs nothing can be `measured`.
+
+Exit codes: 0 done (also when nothing was found), 2 usage, 3 broken workflow file (file:line:col, nothing
+written), 5 refused: a rewrite did not pass verification or the file changed meanwhile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from makespan_model.errors import ExitCode, UnavailableError, UsageError
+from makespan_model.matching import did_you_mean
+from makespan_model.settings import EVIDENCE_LEVELS, Settings, load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from makespan_analytics.profiles import PipelineProfile
+    from makespan_cli.rendering.plan_report import Forecast
+    from makespan_model.records import PipelineRun
+    from makespan_optimizer.plan import Plan
+    from makespan_optimizer.workflow.model import Workflow
+
+_DEFAULT_RUNS = 20
+# How `makespan exec` begins the ids of its runs.
+_LOCAL_RUN = "local-"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("file", type=Path, metavar="FILE", help="GitHub workflow file")
+    parser.add_argument(
+        "--pipeline", metavar="NAME", help="whose history counts (default: the workflow's name, or its path)"
+    )
+    parser.add_argument("--repository", metavar="NAME", help="where several repositories have a pipeline of this name")
+    parser.add_argument("--store", metavar="DIR", help="directory of the store (setting: store)")
+    parser.add_argument(
+        "--runs", type=int, default=_DEFAULT_RUNS, metavar="N", help="how many of the newest runs (default: 20)"
+    )
+    parser.add_argument(
+        "--evidence", choices=EVIDENCE_LEVELS, help="weakest evidence that is applied (setting: evidence)"
+    )
+    parser.add_argument("--diff", action="store_true", help="print the rewrite as a unified diff")
+    parser.add_argument("--write", action="store_true", help="replace the file by its verified rewrite")
+    parser.add_argument("--json", action="store_true", help="print findings and rewrite as JSON")
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Optimize one file.
+
+    Raises:
+        InputError: The file cannot be read or is no workflow.
+        UsageError: No such pipeline, or a wrong number of runs.
+        RefusedError: The file changed while it was optimized.
+    """
+    from makespan_analytics.profiles import profile_pipeline
+    from makespan_cli.rendering.consoles import result_console
+    from makespan_cli.rendering.plan_report import PlanReport, print_report, report_as_json
+    from makespan_optimizer.file_replacement import read_utf8, replace_text
+    from makespan_optimizer.passes.evidence import evidence_for
+    from makespan_optimizer.passes.findings import LEVELS
+    from makespan_optimizer.plan import optimize
+    from makespan_optimizer.repository import file_reader, repository_root
+    from makespan_optimizer.workflow.reading import read_workflow
+
+    if arguments.runs < 1:
+        raise UsageError(f"--runs must be 1 or more, not {arguments.runs}")
+    settings = load_settings(Path.cwd(), flags={"store": arguments.store, "evidence": arguments.evidence})
+    level = LEVELS[LEVELS.index(settings.evidence)]
+    file: Path = arguments.file
+    workflow = read_workflow(read_utf8(file), file=str(file))
+    root = repository_root(file)
+    runs, history = _history(arguments, settings, workflow, root)
+    profile = profile_pipeline(runs) if runs else None
+    plan = optimize(workflow, evidence_for(workflow, profile, file_reader(root)), level=level)
+    forecast = _forecast(plan, profile, runs, settings) if profile is not None else None
+    # One refused rewrite puts the passes in doubt: nothing is written then.
+    written = bool(arguments.write and plan.changed and not plan.refused)
+    if written:
+        replace_text(file, before=workflow.text, after=plan.after.text)
+    report = PlanReport(plan, level, history, forecast, written)
+    if arguments.json:
+        print(json.dumps(report_as_json(report), indent=2))
+    else:
+        print_report(result_console(), report, with_diff=arguments.diff)
+    return int(ExitCode.REFUSED if plan.refused else ExitCode.SUCCESS)
+
+
+def _history(
+    arguments: argparse.Namespace, settings: Settings, workflow: Workflow, root: Path
+) -> tuple[Sequence[PipelineRun], str]:
+    """Runs of the workflow's pipeline, oldest first, and a sentence about them."""
+    from makespan_collector.store.opening import open_store
+
+    names = [arguments.pipeline] if arguments.pipeline else _pipeline_names(workflow, root)
+    try:
+        store = open_store(Path(settings.store), read_only=True)
+    except UnavailableError:
+        if arguments.store is not None or arguments.pipeline is not None:
+            raise
+        return (), "No history: only what the file itself proves is certain. `makespan exec` or the agent records runs."
+    with store:
+        found = [each for each in store.pipelines() if arguments.repository in (None, each.repository)]
+        known = [summary.pipeline for summary in found]
+        name = next((name for name in names if name in known), None)
+        if name is None and arguments.pipeline is not None:
+            raise UsageError(
+                f"no pipeline {arguments.pipeline!r} in {settings.store}{did_you_mean(arguments.pipeline, known)}"
+            )
+        repositories = {summary.repository for summary in found if summary.pipeline == name}
+        if len(repositories) > 1:
+            raise UsageError(
+                f"several repositories have a pipeline {name!r}; name one with --repository: "
+                f"{', '.join(sorted(repositories))}"
+            )
+        runs = (
+            store.runs(pipeline=name, repository=repositories.pop(), limit=arguments.runs) if name is not None else []
+        )
+    if not runs:
+        return (), f"No history of {names[0]!r} in {settings.store} (--pipeline names another)."
+    return runs, f"History: {len(runs)} run{'s' * (len(runs) != 1)} of {name!r}."
+
+
+def _pipeline_names(workflow: Workflow, root: Path) -> list[str]:
+    """What providers and local runs may have called the workflow, most likely first."""
+    path = Path(workflow.file).resolve()
+    inside = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
+    return [*([workflow.name] if workflow.name else []), inside, workflow.file, path.name, path.stem]
+
+
+def _forecast(plan: Plan, profile: PipelineProfile, runs: Sequence[PipelineRun], settings: Settings) -> Forecast:
+    from makespan_cli.rendering.plan_report import Forecast
+    from makespan_optimizer.local.environment import cpu_count
+    from makespan_optimizer.prediction.replay import predict
+
+    # Hosted runners come one for each job and share nothing; runs of `makespan exec` share this machine.
+    hosted = not runs[-1].identity.run_id.startswith(_LOCAL_RUN)
+    runners = settings.runners or (sum(job.runs for job in profile.jobs) if hosted else cpu_count())
+    cores = None if hosted else float(cpu_count())
+
+    before = predict(plan.before, measured_on=plan.before, profile=profile, runners=runners, cores=cores)
+    warm, cold = (
+        predict(
+            plan.after,
+            measured_on=plan.before,
+            profile=profile,
+            runners=runners,
+            cores=cores,
+            estimates=plan.estimates,
+            cache=cache,
+        )
+        for cache in ("warm", "cold")
+    )
+    return Forecast(before.makespan_s, warm.makespan_s, cold.makespan_s, warm.unmeasured)
