@@ -41,6 +41,7 @@ class LocalOptions:
         runners: Jobs that run at once.
         cache_folder: Where `actions/cache` entries live between runs.
         artifact_folder: Where this run's artifacts go.
+        tool_folder: Links to interpreters, at a path that is the same in every run.
         spool: The agent's spool; its records are sent after the run, not while it is measured.
         host: Environment of this process.
     """
@@ -51,6 +52,7 @@ class LocalOptions:
     runners: int
     cache_folder: Path
     artifact_folder: Path
+    tool_folder: Path
     spool: Path
     host: Mapping[str, str]
 
@@ -245,6 +247,7 @@ class _Runner:
             "MAKESPAN_EXPORT": "flush-only",
             "MAKESPAN_CACHE_FOLDER": str(options.cache_folder),
             "MAKESPAN_ARTIFACT_FOLDER": str(options.artifact_folder),
+            "MAKESPAN_TOOL_FOLDER": str(options.tool_folder),
             "MAKESPAN_OUTPUTS_FILE": str(outputs_file),
         }
         with self.lock:

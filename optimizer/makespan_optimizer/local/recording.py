@@ -95,6 +95,7 @@ def run_and_record(
         runners=runners,
         cache_folder=cache_folder,
         artifact_folder=state / "artifacts" / run_id,
+        tool_folder=state / "tools",
         spool=spool,
         host=host,
     )

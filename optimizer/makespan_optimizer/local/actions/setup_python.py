@@ -13,7 +13,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-from makespan_optimizer.local.actions.protocol import ActionError, read_input, run_action, workspace, write_output
+from makespan_optimizer.local.actions.protocol import (
+    ActionError,
+    read_input,
+    run_action,
+    shared_folder,
+    workspace,
+    write_output,
+)
 
 
 def select() -> None:
@@ -25,17 +32,29 @@ def select() -> None:
         if wanted and not _version(interpreter).startswith(_minor(wanted) or wanted):
             print(f"::warning::Python {wanted} is not installed here, using {_version(interpreter)}")
     version = _version(interpreter)
-    folder = Path(os.environ["RUNNER_TEMP"]) / "makespan-python"
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in ("python", "python3", f"python{_minor(version)}"):
-        link = folder / name
-        link.unlink(missing_ok=True)
-        link.symlink_to(interpreter)
+    folder = _folder_on_path(interpreter, version)
     with Path(os.environ["GITHUB_PATH"]).open("a", encoding="utf-8") as file:
         file.write(f"{folder}\n")
     write_output("python-version", version)
     write_output("python-path", str(folder / "python"))
     print(f"Python {version}")
+
+
+def _folder_on_path(interpreter: str, version: str) -> Path:
+    """A folder with `python`: the interpreter's own, else one of links that is the same in every job and run.
+
+    A virtual environment links to the path it was made by, and a cached one must find it again.
+    """
+    own = Path(interpreter).parent
+    if (own / "python").exists() and _version(str(own / "python")) == version:
+        return own
+    folder = shared_folder("MAKESPAN_TOOL_FOLDER") / f"python-{version}"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("python", "python3", f"python{_minor(version)}"):
+        unfinished = folder / f"{name}.{os.getpid()}"
+        unfinished.symlink_to(interpreter)
+        unfinished.rename(folder / name)
+    return folder
 
 
 def _from_file(name: str) -> str:
