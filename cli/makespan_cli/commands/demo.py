@@ -16,8 +16,8 @@ import json
 import shutil
 from functools import partial
 from pathlib import Path
+from typing import Final
 
-from makespan_optimizer.plan import Plan, optimize
 from rich.console import Console
 
 from makespan_analytics.profiles import profile_pipeline
@@ -35,6 +35,7 @@ from makespan_optimizer.local.act import find_act
 from makespan_optimizer.local.environment import cpu_count
 from makespan_optimizer.local.recording import find_checkout
 from makespan_optimizer.passes.evidence import evidence_for
+from makespan_optimizer.plan import optimize
 from makespan_optimizer.prediction.replay import Prediction, predict
 from makespan_optimizer.workflow.model import Workflow
 from makespan_optimizer.workflow.reading import read_workflow
@@ -42,7 +43,7 @@ from makespan_optimizer.workflow.reading import read_workflow
 _FILE = ".github/workflows/ci.yml"
 _MARKER = ".makespan-demo"
 # The person who would be asked is the reader: the demo stands in for their consent and says so.
-_EVIDENCE = "assumed"
+_EVIDENCE: Final = "assumed"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -77,13 +78,13 @@ def execute(arguments: argparse.Namespace) -> int:
             folder=output,
             runners=cpu_count(),
         )
-        outcome, plan = _compare(console, bench, project, arguments)
+        outcome = _compare(console, bench, project, arguments)
     bench.forget_caches()
-    _write_results(console, outcome, plan, output, arguments.json)
+    _write_results(console, outcome, output, arguments.json)
     return int(ExitCode.SUCCESS)
 
 
-def _compare(console: Console, bench: Bench, project: Project, arguments: argparse.Namespace) -> tuple[Outcome, Plan]:
+def _compare(console: Console, bench: Bench, project: Project, arguments: argparse.Namespace) -> Outcome:
     before = read_workflow(project.workflow.read_text("utf-8"), file=_FILE)
     history = history_count(arguments.runs)
     runs: list[ArmRun] = []
@@ -100,12 +101,12 @@ def _compare(console: Console, bench: Bench, project: Project, arguments: argpar
         run(Arm.BEFORE, before, "before")
     profile = profile_pipeline([entry.recorded for entry in runs])
     presentation.print_where_time_went(console, runs[-1].recorded, profile)
-    plan = optimize(before.text, file=_FILE, evidence=evidence_for(before, profile, project.read), level=_EVIDENCE)
+    plan = optimize(before, evidence_for(before, profile, project.read), level=_EVIDENCE)
     if not plan.applied:
         raise RefusedError("no rewrite passed verification, so there is nothing to compare")
     presentation.print_heading(console, "What the optimizer changes (the demo agrees in your place to all of it):")
     presentation.print_findings(console, plan.applied, _FILE)
-    presentation.print_diff(console, presentation.unified_diff(before.text, plan.text, _FILE))
+    presentation.print_diff(console, plan.diff())
     predictions: dict[Arm, Prediction] = {}
     for arm, workflow, cache in (
         (Arm.BEFORE, before, "cold"),
@@ -123,7 +124,7 @@ def _compare(console: Console, bench: Bench, project: Project, arguments: argpar
         )
     for arm, cache in comparison_order(arguments.runs):
         run(arm, before if arm is Arm.BEFORE else plan.after, cache)
-    return Outcome(project.name, runs, predictions, history, plan.applied, plan.held_back), plan
+    return Outcome(project.name, runs, predictions, history, plan)
 
 
 def _refuse_difference(first: ArmRun, latest: ArmRun) -> None:
@@ -146,11 +147,10 @@ def _prepare(output: Path) -> Path:
     return output
 
 
-def _write_results(console: Console, outcome: Outcome, plan: Plan, output: Path, json_file: Path | None) -> None:
-    diff = presentation.unified_diff(plan.before.text, plan.text, _FILE)
-    (output / "ci.optimized.yml").write_text(plan.text, "utf-8")
-    (output / "ci.diff").write_text(diff, "utf-8")
-    page = write_page(outcome, plan, diff, output)
+def _write_results(console: Console, outcome: Outcome, output: Path, json_file: Path | None) -> None:
+    (output / "ci.optimized.yml").write_text(outcome.plan.after.text, "utf-8")
+    (output / "ci.diff").write_text(outcome.plan.diff(), "utf-8")
+    page = write_page(outcome, output)
     if json_file is not None:
         json_file.parent.mkdir(parents=True, exist_ok=True)
         json_file.write_text(json.dumps(outcome.as_json(), indent=2) + "\n", "utf-8")

@@ -10,6 +10,7 @@ from statistics import median
 
 from makespan_cli.demo.experiment import Arm, ArmRun
 from makespan_optimizer.passes.findings import Finding
+from makespan_optimizer.plan import Plan
 from makespan_optimizer.prediction.replay import Prediction
 
 
@@ -26,8 +27,7 @@ class Outcome:
     runs: Sequence[ArmRun]
     predictions: Mapping[Arm, Prediction]
     history: int
-    findings: Sequence[Finding]
-    held_back: Sequence[Finding]
+    plan: Plan
 
     def of(self, arm: Arm) -> list[ArmRun]:
         """The runs of one side."""
@@ -59,7 +59,7 @@ class Outcome:
         return self.predictions[Arm.BEFORE].makespan_s / self.predictions[arm].makespan_s
 
     def as_json(self) -> dict[str, object]:
-        """The result file: `after_s` and the plain ratios are those of the cold cache, like for like with `before_s`."""
+        """The result file: `after_s` and the plain ratios are of the cold cache, like for like with `before_s`."""
         tests = self.runs[0].verdict.tests
         return {
             "project": self.project,
@@ -79,8 +79,8 @@ class Outcome:
                 "skipped": sum(outcome == "skipped" for _, outcome in tests),
                 "same_in_every_run": all(run.verdict.tests == tests for run in self.runs),
             },
-            "findings": [finding_json(finding, applied=True) for finding in self.findings]
-            + [finding_json(finding, applied=False) for finding in self.held_back],
+            "findings": [finding_json(entry.finding, entry.line, applied=True) for entry in self.plan.applied]
+            + [finding_json(entry.finding, entry.line, applied=False) for entry in self.plan.held_back],
             "machine": {
                 "cpus": os.cpu_count(),
                 "system": platform.system(),
@@ -90,12 +90,12 @@ class Outcome:
         }
 
 
-def finding_json(finding: Finding, *, applied: bool) -> dict[str, object]:
+def finding_json(finding: Finding, line: int, *, applied: bool) -> dict[str, object]:
     """One finding for the result file."""
     return {
         "pass": finding.pass_name,
         "job": finding.job_id,
-        "line": finding.place.line,
+        "line": line,
         "what": finding.what,
         "evidence": finding.evidence,
         "saving_s": finding.saving_s,

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from makespan_optimizer.plan import Plan
-
 from makespan_cli.demo.experiment import Arm
 from makespan_cli.demo.outcome import Outcome
 from makespan_dashboards.demo_page import Arm as PageArm
@@ -18,20 +16,21 @@ from makespan_optimizer.workflow.model import Workflow
 _NOTES = (
     "The speed-up in the title compares runs that both start from nothing. With a warm cache the rewritten workflow "
     "also profits from an earlier run, which the workflow before never does; that row is shown apart.",
-    "Package downloads come from this machine's package cache in every run, so the network is in no figure. On a hosted "
-    "runner each install downloads anew: the cache then saves more than here.",
+    "Package downloads come from this machine's package cache in every run, so the network is in no figure. On a "
+    "hosted runner each install downloads anew: the cache then saves more than here.",
     "All runners share this machine's CPUs. Hosted runners do not: side by side, jobs slow each other down here only.",
     "A dropped `needs` edge loses the early stop: when a check fails, the others have already started.",
-    "Merging jobs removes their names from the list of checks; a branch rule that requires one has to be changed with it.",
+    "Merging jobs removes their names from the list of checks; a branch rule that requires one has to be changed too.",
 )
 
 
-def write_page(outcome: Outcome, plan: Plan, diff: str, output: Path) -> Path:
+def write_page(outcome: Outcome, output: Path) -> Path:
     """Write `index.html` and `timeline.svg` into `output`.
 
     Returns:
         Path of the page.
     """
+    plan = outcome.plan
     before, after = outcome.median_run(Arm.BEFORE), outcome.median_run(Arm.COLD)
     classify = _classifier(plan.before, plan.after)
     timeline = timeline_svg([("before", before.recorded), ("after, cold cache", after.recorded)], classify)
@@ -42,16 +41,16 @@ def write_page(outcome: Outcome, plan: Plan, diff: str, output: Path) -> Path:
         arms=[_arm(outcome, arm) for arm in Arm],
         findings=[
             FindingRow(
-                title=finding.what,
-                why=finding.why,
-                evidence=finding.evidence,
-                place=f"{plan.before.file}, {finding.pass_name}",
-                saving_s=finding.saving_s,
+                title=entry.finding.what,
+                why=entry.finding.why,
+                evidence=entry.finding.evidence,
+                place=f"{plan.before.file}:{entry.line}, {entry.finding.pass_name}",
+                saving_s=entry.finding.saving_s,
             )
-            for finding in plan.applied
+            for entry in plan.applied
         ],
         timeline=timeline,
-        diff=diff,
+        diff=plan.diff(),
         tests=len(outcome.runs[0].verdict.tests),
         notes=[*_NOTES, f"Predictions were made from the first {outcome.history} runs, before the rewrite was run."],
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -16,7 +15,7 @@ from makespan_cli.demo.outcome import Outcome
 from makespan_cli.rendering.critical_path_bar import print_critical_path
 from makespan_model.records import PipelineRun
 from makespan_model.units import format_duration, format_ratio
-from makespan_optimizer.passes.findings import Finding
+from makespan_optimizer.plan import Applied
 
 _DIFF_STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
@@ -34,21 +33,14 @@ def print_where_time_went(console: Console, latest: PipelineRun, profile: Pipeli
     print_critical_path(console, critical_path(latest))
 
 
-def print_findings(console: Console, findings: Sequence[Finding], file: str) -> None:
+def print_findings(console: Console, applied: Sequence[Applied], file: str) -> None:
     """Each applied finding with its place and evidence."""
-    for finding in findings:
+    for entry in applied:
+        finding = entry.finding
         saving = "" if finding.saving_s is None else f", {format_duration(finding.saving_s)} on the steps it touches"
         console.print()
-        console.print(Text.assemble((f"{file}:{finding.place.line} ", "cyan"), finding.what), soft_wrap=True)
+        console.print(Text.assemble((f"{file}:{entry.line} ", "cyan"), finding.what), soft_wrap=True)
         console.print(Text(f"  {finding.pass_name}, evidence {finding.evidence}{saving}", style="dim"), soft_wrap=True)
-
-
-def unified_diff(before: str, after: str, file: str) -> str:
-    """The patch of the workflow file, as `git apply` takes it."""
-    lines = difflib.unified_diff(
-        before.splitlines(keepends=True), after.splitlines(keepends=True), f"a/{file}", f"b/{file}"
-    )
-    return "".join(lines)
 
 
 def print_diff(console: Console, diff: str) -> None:

@@ -64,10 +64,10 @@ def _tests(folder: Path) -> set[tuple[str, str]]:
     found: set[tuple[str, str]] = set()
     for report in sorted(folder.rglob("*.xml")):
         try:
-            root = parse(report).getroot()
+            cases = list(parse(report).iter("testcase"))
         except (ParseError, ValueError) as error:
             raise InputError(f"{report}: not a JUnit report: {error}") from error
-        for case in root.iter("testcase"):
+        for case in cases:
             outcome = next((child.tag for child in case if child.tag in ("failure", "error", "skipped")), "passed")
             found.add((f"{case.get('classname', '')}::{case.get('name', '')}", outcome))
     return found
