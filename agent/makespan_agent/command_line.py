@@ -20,14 +20,16 @@ records wait), MAKESPAN_EXPORT=detached|flush-only|off.
 
 SHELL_HELP = """\
 usage: makespan shell [--as SHELL] [--step NAME] SCRIPT
+       makespan shell --as "TEMPLATE WITH SCRIPT" [--step NAME]
 
 Be the shell of a CI step. In a GitHub workflow, `defaults: {run: {shell: "makespan shell {0}"}}`
 measures every `run:` step.
 
 options:
   --as SHELL    what runs the script, called as GitHub would call it: bash, sh, python, pwsh, or a
-                template such as 'perl {0}' (default: what GitHub runs for an omitted shell: `bash -e`,
-                or `sh -e` where there is no bash)
+                template such as "perl {0}" (default: what GitHub runs for an omitted shell: `bash -e`,
+                or `sh -e` where there is no bash). In a workflow a template stands alone, in double
+                quotes: shell: makespan shell --as "perl {0}"
   --step NAME   what the step is called (default: the step's name or key)
   -h, --help    show this text
 
@@ -99,7 +101,9 @@ def parse_command_line(command: str, arguments: list[str]) -> Invocation:
 def _check_words(found: Invocation) -> None:
     if found.command == "run" and not found.words:
         raise WrongUsageError("`makespan run` needs a command: makespan run [--step NAME] -- CMD...")
-    if found.command == "shell" and len(found.words) != 1:
+    # act fills in the first {0} of a workflow's `shell:` only, so a template comes without a second one.
+    holds_script = found.shell is not None and " " in found.shell.strip()
+    if found.command == "shell" and len(found.words) != 1 and not (holds_script and not found.words):
         count = len(found.words)
         raise WrongUsageError(
             f"`makespan shell` needs one script file, not {count}; in a workflow write: shell: makespan shell {{0}}"

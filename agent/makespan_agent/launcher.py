@@ -43,7 +43,9 @@ def launch(command: str, arguments: list[str]) -> int:
         if invocation.wants_help:
             os.write(1, (RUN_HELP if command == "run" else SHELL_HELP).encode())
             return 0
-        words = invocation.words if command == "run" else shell_words(invocation.shell, invocation.words[0])
+        words = invocation.words
+        if command == "shell":
+            words = shell_words(invocation.shell, words[0] if words else None)
     except WrongUsageError as error:
         say(str(error))
         return _USAGE_EXIT_CODE

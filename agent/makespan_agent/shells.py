@@ -17,23 +17,28 @@ _TEMPLATES = {
 }
 
 
-def shell_words(shell: str | None, script: str) -> list[str]:
-    """The command that runs `script` under the shell named by `--as`.
+def shell_words(shell: str | None, script: str | None) -> list[str]:
+    """The command that runs a script under the shell named by `--as`.
 
     Args:
-        shell: A named shell, a template with `{0}`, or None for what an omitted `shell:` runs.
-        script: The path of the script file.
+        shell: A named shell, a template, or None for what an omitted `shell:` runs.
+        script: The path of the script file; None (or a `{0}` that nobody filled in) when the template
+            holds it: GitHub fills in every `{0}` of the workflow's text, act the first one.
 
     Raises:
-        WrongUsageError: Neither a known name nor a template that mentions the script.
+        WrongUsageError: No script, or neither a known name nor a template that mentions the script.
     """
+    if script == "{0}":
+        script = None
+    if script is None:
+        if shell is None or shell in _TEMPLATES or "{0}" in shell:
+            raise WrongUsageError("`makespan shell` got no script; in a workflow write: shell: makespan shell {0}")
+        return _split(shell)
     if shell is None:
         # GitHub: "If bash is not found in the path, this is treated as sh." Without pipefail, unlike `bash`.
         return ["bash", "-e", script] if find_executable("bash") else ["sh", "-e", script]
-    template = _TEMPLATES.get(shell)
-    if template is not None:
-        return [word.replace("{0}", script) for word in template]
-    # GitHub fills in every {0} of the workflow's text, so the template may already hold the path.
+    if shell in _TEMPLATES:
+        return [word.replace("{0}", script) for word in _TEMPLATES[shell]]
     if "{0}" not in shell and script not in shell:
         names = ", ".join(_TEMPLATES)
         raise WrongUsageError(f"--as {shell!r} is neither {names} nor a template with {{0}} for the script's path")

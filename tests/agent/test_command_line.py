@@ -27,6 +27,10 @@ def test_a_shell_takes_its_template_and_one_script() -> None:
     assert (found.shell, found.step, found.words) == ("bash", "Lint", ["/tmp/script"])
 
 
+def test_a_template_may_hold_the_script_itself() -> None:
+    assert parse_command_line("shell", ["--as", "perl /tmp/script"]).words == []
+
+
 @pytest.mark.parametrize(
     ("command", "arguments", "message"),
     [
@@ -35,6 +39,7 @@ def test_a_shell_takes_its_template_and_one_script() -> None:
         ("run", ["--step="], "not empty"),
         ("run", ["--step", "x"], "needs a command"),
         ("shell", ["a", "b"], "one script file, not 2"),
+        ("shell", ["--as", "bash"], "one script file, not 0"),
         ("shell", [], "one script file, not 0"),
     ],
 )

@@ -26,6 +26,17 @@ def test_a_shell_is_called_as_github_calls_it(shell: str, words: list[str]) -> N
     assert shell_words(shell, "/s") == words
 
 
+@pytest.mark.parametrize("script", [None, "{0}"])
+def test_a_template_that_holds_the_script_needs_no_other(script: str | None) -> None:
+    assert shell_words('perl -w "/a b"', script) == ["perl", "-w", "/a b"]
+
+
+@pytest.mark.parametrize("shell", [None, "bash", "perl {0}"])
+def test_without_a_script_nothing_is_run(shell: str | None) -> None:
+    with pytest.raises(WrongUsageError, match="no script"):
+        shell_words(shell, None)
+
+
 def test_an_omitted_shell_is_bash_without_pipefail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "bash").touch(mode=0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
