@@ -41,7 +41,7 @@ def restore() -> None:
         if read_flag("fail-on-cache-miss"):
             raise ActionError(f"no cache entry for key {key} and fail-on-cache-miss is set")
     else:
-        size = sum(_unpack(_folder() / name) for name in entry["archives"])  # type: ignore[attr-defined]
+        size = sum(_unpack(_folder() / name) for name in _archives(entry))
         print(f"Cache restored from key {entry['key']}: {size} bytes in {time.monotonic() - started:.2f} s")
         write_output("cache-matched-key", str(entry["key"]))
     write_output("cache-hit", "true" if hit else "false")
@@ -103,6 +103,13 @@ def _find(version: str, key: str, restore_keys: list[str]) -> dict[str, object] 
     return wanted[0] if wanted else None
 
 
+def _archives(entry: dict[str, object]) -> list[str]:
+    names = entry["archives"]
+    if not isinstance(names, list) or any("/" in str(name) for name in names):
+        raise ActionError(f"damaged cache entry {entry['key']}")
+    return [str(name) for name in names]
+
+
 def _by_root(paths: list[Path]) -> dict[str, list[str]]:
     """Paths relative to the workspace or the home folder, which differ from job to job."""
     found: dict[str, list[str]] = {}
@@ -140,7 +147,7 @@ def _unpack(archive: Path) -> int:
 
 
 def _tar(arguments: list[str], root: str, stdin: bytes) -> None:
-    command = ["tar", *arguments, "--directory", str(_roots()[root])]
+    command = ["tar", "--directory", str(_roots()[root]), *arguments]
     finished = subprocess.run(command, input=stdin, capture_output=True, check=False)
     if finished.returncode:
         raise ActionError(f"tar failed: {finished.stderr.decode('utf-8', 'replace').strip()}")
