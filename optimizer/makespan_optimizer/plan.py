@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from makespan_model.errors import MakespanError
 from makespan_optimizer.claims import MergedJobs
+from makespan_optimizer.diffs import unified_diff
 from makespan_optimizer.passes.evidence import Evidence
 from makespan_optimizer.passes.findings import EvidenceLevel, Finding, admits
 from makespan_optimizer.passes.registry import PASSES, Pass
@@ -87,13 +87,7 @@ class Plan:
 
     def diff(self) -> str:
         """Unified diff of the file; empty when nothing changed."""
-        lines = difflib.unified_diff(
-            self.before.text.splitlines(keepends=True),
-            self.after.text.splitlines(keepends=True),
-            f"a/{self.before.file}",
-            f"b/{self.after.file}",
-        )
-        return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
+        return unified_diff(self.before.text, self.after.text, file=self.before.file)
 
 
 def optimize(

@@ -14,6 +14,11 @@ EVERYTHING = "*"
 # A key with the job's own id in it is never another job's key.
 _PRIVATE_KEY = re.compile(r"\$\{\{\s*github\.job\s*\}\}")
 
+# Actions known to hand nothing over but what their inputs say.
+_TRANSPARENT = re.compile(
+    r"actions/(?:checkout|setup-[\w-]+|cache(?:/\w+)?|upload-artifact|download-artifact)$|astral-sh/setup-uv$"
+    r"|ruby/setup-ruby$|pnpm/action-setup$|step-security/harden-runner$|dtolnay/rust-toolchain$|codecov/codecov-action$"
+)
 _CACHE_WRITERS = ("actions/cache", "actions/cache/save")
 _CACHE_READERS = ("actions/cache", "actions/cache/restore")
 # Commands that put something where another job can fetch it, or fetch it from there.
@@ -32,6 +37,7 @@ class Handover:
         downloads: Names or patterns; `*` for everything.
         saved_caches: Keys as written, with their expressions; the same for `restored_caches`.
         outside: Whether it talks to a registry or a storage where another job may read or write.
+        opaque: Actions that may upload, download or cache something without saying so in this file.
     """
 
     uploads: frozenset[str]
@@ -39,6 +45,7 @@ class Handover:
     saved_caches: frozenset[str]
     restored_caches: frozenset[str]
     outside: bool
+    opaque: frozenset[str]
 
 
 def handover(job: Job) -> Handover:
@@ -50,6 +57,7 @@ def handover(job: Job) -> Handover:
         saved_caches=frozenset(_shared_keys(steps, _CACHE_WRITERS)),
         restored_caches=frozenset(_shared_keys(steps, _CACHE_READERS)),
         outside=any(step.run is not None and _HANDOVER.search(step.run) for step in steps),
+        opaque=frozenset(step.action for step in steps if step.action is not None and _is_opaque(step.action)),
     )
 
 
@@ -59,6 +67,10 @@ def may_pass(upload: str, download: str) -> bool:
         return True
     pattern = re.escape(download).replace(r"\*\*", ".*").replace(r"\*", ".*").replace(r"\?", ".")
     return re.fullmatch(pattern, upload) is not None or any(mark in download for mark in "{[!")
+
+
+def _is_opaque(action: str) -> bool:
+    return not _TRANSPARENT.match(action)
 
 
 def _upload(step: Step) -> str | None:
@@ -73,12 +85,16 @@ def _download(step: Step) -> str | None:
     action = step.action or ""
     if action == "actions/download-artifact":
         return step.input("name") or step.input("pattern") or EVERYTHING
-    return EVERYTHING if ("download" in action or "deploy-pages" in action) else None
+    if action in _CACHE_READERS:
+        return None
+    return EVERYTHING if any(word in action for word in ("download", "restore", "deploy-pages")) else None
 
 
 def _shared_keys(steps: list[Step], actions: tuple[str, ...]) -> Iterator[str]:
     """Keys and restore prefixes, as written, that another job could name too."""
     for step in steps:
-        if step.action in actions:
+        # Actions not known by name count by what they are called, the repository's own ones by their inputs.
+        other = step.action is not None and ("cache" in step.action or step.action.startswith("./"))
+        if step.action in actions or (other and step.action not in (*_CACHE_WRITERS, *_CACHE_READERS)):
             keys = [step.input("key") or "", *(step.input("restore-keys") or "").splitlines()]
             yield from (key.strip() for key in keys if key.strip() and not _PRIVATE_KEY.search(key))

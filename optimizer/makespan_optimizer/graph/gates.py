@@ -14,6 +14,7 @@ _NAME = re.compile(
     r"docker-push|push\w*|tag|merge|notify|comment|automerge|bump|production|prod|staging)(?![a-z])",
     re.IGNORECASE,
 )
+_RELEASE_NAME = re.compile(r"releas|publish|deploy|pypi", re.IGNORECASE)
 _ACTION = re.compile(
     r"deploy|release|publish|pypi|push|gh-pages|github-pages|upload-to|attest|sign|provenance|create-pull-request"
     r"|docker/login|login-action|configure-aws-credentials|google-github-actions/auth|azure/login|merge"
@@ -28,6 +29,7 @@ _COMMAND = re.compile(
     r"netlify|flyctl|heroku)\b",
     re.IGNORECASE,
 )
+_NOTHING = re.compile(r"(?:\s*(?:exit 0|true|:|echo\b[^|>&;]*)\s*)+")
 # Write scopes that let a job act on the world. `checks` and `security-events` only report.
 _WRITE_SCOPES = re.compile(
     r'"(?:packages|id-token|contents|deployments|pages|attestations|pull-requests|issues|actions|statuses)": "write"'
@@ -58,6 +60,13 @@ def _acting_step(job: Job) -> str | None:
     return None
 
 
+def only_waits(job: Job) -> bool:
+    """Whether a job does nothing: it is there to stand for the jobs it waits for, as a required check does."""
+    return bool(job.steps) and all(step.run is not None and _NOTHING.fullmatch(step.run) for step in job.steps)
+
+
 def is_release_workflow(workflow: Workflow) -> bool:
-    """Whether the whole workflow runs for releases or deployments only."""
+    """Whether the whole workflow is there for releases or deployments: its name or its triggers say so."""
+    if _RELEASE_NAME.search(f"{workflow.name or ''} {workflow.file.rpartition('/')[2]}"):
+        return True
     return bool(workflow.triggers) and set(workflow.triggers) <= {"release", "deployment", "deployment_status"}

@@ -12,7 +12,7 @@ from typing import Literal
 
 from makespan_optimizer.graph.artifacts import Handover, handover, may_pass
 from makespan_optimizer.graph.expressions import STATUS_FUNCTIONS, References, references
-from makespan_optimizer.graph.gates import acts_on_the_world
+from makespan_optimizer.graph.gates import acts_on_the_world, only_waits
 from makespan_optimizer.workflow.model import Job, Workflow
 from makespan_optimizer.yaml.nodes import AnyNode, Mapping, Scalar, Sequence, resolved
 
@@ -47,6 +47,12 @@ class JobGraph:
     def dependents(self, job_id: str) -> tuple[str, ...]:
         """Jobs that need a job directly."""
         return tuple(edge.dependent for edge in self.edges if edge.needed == job_id)
+
+    def feeds(self, job_id: str) -> frozenset[str]:
+        """All jobs that a job hands something to, directly or through others."""
+        return frozenset(
+            _reach(job_id, lambda job: (e.dependent for e in self.edges if e.needed == job and e.kind == "data"))
+        )
 
     def ancestors(self, job_id: str) -> frozenset[str]:
         """All jobs that end before a job starts."""
@@ -113,6 +119,8 @@ def _edge(workflow: Workflow, needed: Job, job: Job, found: References, handover
         return edge("data", data)
     if looks_at_results(job):
         return edge("gate", f"the condition of {job.job_id!r} looks at the results of what it needs")
+    if only_waits(job):
+        return edge("gate", f"{job.job_id!r} stands for the jobs it waits for")
     gate = acts_on_the_world(job, workflow)
     if gate:
         return edge("gate", f"{job.job_id!r} must wait: {gate}")
@@ -130,6 +138,11 @@ def _handed_over(left: Handover, taken: Handover) -> str | None:
         for download in sorted(taken.downloads):
             if may_pass(upload, download):
                 return f"an artifact is handed over ({upload})"
+    if taken.downloads and left.opaque:
+        return f"an artifact may come from {min(left.opaque)}"
+    own = sorted(action for action in left.opaque & taken.opaque if action.startswith("./"))
+    if own:
+        return f"both use {own[0]}, whose steps are not in this file"
     if left.saved_caches and taken.restored_caches and _cache_passes(left, taken):
         return "a cache is handed over"
     if left.outside and taken.outside:

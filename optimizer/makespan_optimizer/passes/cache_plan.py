@@ -29,6 +29,8 @@ _DOWNLOADS = {
     "bundle": "vendor/bundle",
 }
 _LINUX = re.compile(r"^(?:ubuntu[-\w.]*|(?:[\w.-]+, )*linux[\w.-]*(?:, [\w.-]+)*)$", re.IGNORECASE)
+# Installs that leave no downloads behind, or make none worth keeping.
+_SPARES = frozenset({"--no-cache-dir", "--no-deps", "--no-index"})
 _PYTHON_TOOLS = ("pip", "uv", "poetry", "pipenv")
 
 
@@ -115,7 +117,7 @@ def _uses(workflow: Workflow, job: Job, step: Step) -> list[_Use]:
         environment = in_workspace(directory, command.environment) if command.environment else None
         if command.kind == "venv" and environment is not None:
             found.append(_Use(step, command, directory, environment, is_environment=True))
-        elif command.kind == "install" and command.tool is not None and "--no-cache-dir" not in command.arguments:
+        elif command.kind == "install" and command.tool is not None and not _SPARES & set(command.arguments):
             path = environment or _DOWNLOADS[command.tool]
             found.append(_Use(step, command, directory, path, is_environment=environment is not None))
     return found

@@ -8,7 +8,7 @@ from typing import Final
 
 from makespan_model.units import format_duration
 from makespan_optimizer.claims import AddedNeed, DroppedNeed
-from makespan_optimizer.graph.gates import acts_on_the_world
+from makespan_optimizer.graph.gates import acts_on_the_world, is_release_workflow, only_waits
 from makespan_optimizer.graph.jobs import Edge, JobGraph, build_graph, job_references, looks_at_results
 from makespan_optimizer.passes.evidence import Evidence
 from makespan_optimizer.passes.findings import EvidenceLevel, Finding, PassInfo
@@ -50,6 +50,8 @@ class _Stake:
 
 def find(workflow: Workflow, evidence: Evidence) -> list[Finding]:
     """Edges that only order, one finding each, in the order of the file."""
+    if is_release_workflow(workflow):
+        return []
     graph = build_graph(workflow)
     return [
         finding
@@ -79,6 +81,8 @@ def _of_edge(workflow: Workflow, graph: JobGraph, edge: Edge, evidence: Evidence
         return
     stake = _stake(edge, evidence)
     level, why = _level(job, needed, stake)
+    if _is_explained(workflow, job):
+        level, why = "assumed", "A comment above it gives a reason; read it."
     kept = f" {', '.join(heir.job_id for heir in heirs)} will wait for it directly." if heirs else ""
     place = next(
         span for need, span in zip(job.needs, job.needs_spans, strict=True) if need.lower() == edge.needed.lower()
@@ -99,6 +103,16 @@ def _of_edge(workflow: Workflow, graph: JobGraph, edge: Edge, evidence: Evidence
     )
 
 
+def _is_explained(workflow: Workflow, job: Job) -> bool:
+    """Whether somebody wrote a comment right above `needs`."""
+    entry = job.node.entry("needs")
+    if entry is None:
+        return False
+    line, _ = workflow.document.place(entry.key.start)
+    starts = workflow.document.line_starts
+    return line > 1 and workflow.text[starts[line - 2] : starts[line - 1]].lstrip().startswith("#")
+
+
 def _heirs(workflow: Workflow, graph: JobGraph, edge: Edge) -> list[Job]:
     """Gates below the dependent that would lose the needed job; a gate below another heir inherits it."""
     without = JobGraph(workflow, tuple(other for other in graph.edges if other != edge))
@@ -107,7 +121,7 @@ def _heirs(workflow: Workflow, graph: JobGraph, edge: Edge) -> list[Job]:
         job
         for job in workflow.jobs
         if job.job_id in below
-        and (acts_on_the_world(job, workflow) or looks_at_results(job))
+        and (acts_on_the_world(job, workflow) or looks_at_results(job) or only_waits(job))
         and edge.needed not in without.ancestors(job.job_id)
     ]
     names = {job.job_id for job in losing}

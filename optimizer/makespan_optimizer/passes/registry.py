@@ -29,4 +29,4 @@ class Pass(Protocol):
         ...
 
 
-PASSES: Final[tuple[Pass, ...]] = (repeated_setup, uncached_install, needless_needs, merged_small_jobs)
+PASSES: Final[tuple[Pass, ...]] = (repeated_setup, needless_needs, merged_small_jobs, uncached_install)

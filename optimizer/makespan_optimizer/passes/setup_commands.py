@@ -50,6 +50,9 @@ def read_commands(run: str) -> tuple[Command, ...]:
     for part in _SEPARATORS.split(text.strip()):
         if not part or part.startswith("#"):
             continue
+        if not _is_closed(part) or "<<" in part:
+            # A quotation or here-document that runs over lines: what stands in it is not a command of this shell.
+            return (Command("other"),)
         command = _command(part, active)
         if command.kind == "activate":
             active = command.environment
@@ -83,10 +86,7 @@ def in_workspace(directory: str, path: str) -> str | None:
 def _command(text: str, active: str | None) -> Command:
     if _NOT_PLAIN.search(_without_expressions(text)):
         return Command("other")
-    try:
-        words = shlex.split(text, comments=True)
-    except ValueError:
-        return Command("other")
+    words = shlex.split(text, comments=True)
     while words and _ASSIGNMENT.match(words[0]):
         words = words[1:]
     if not words:
@@ -96,6 +96,14 @@ def _command(text: str, active: str | None) -> Command:
     if words[0] in _QUIET:
         return Command("quiet")
     return _venv(words) or _pip(words, active) or _uv(words) or _locked(words) or Command("other")
+
+
+def _is_closed(text: str) -> bool:
+    try:
+        shlex.split(text, comments=True)
+    except ValueError:
+        return False
+    return True
 
 
 def _without_expressions(text: str) -> str:

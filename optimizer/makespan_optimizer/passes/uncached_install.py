@@ -11,6 +11,7 @@ from typing import Final
 from makespan_model.units import format_bytes, format_duration
 from makespan_optimizer.claims import AddedCache, AddedStepId, Claim
 from makespan_optimizer.graph.gates import acts_on_the_world, is_release_workflow
+from makespan_optimizer.graph.jobs import build_graph
 from makespan_optimizer.passes.cache_plan import CachePlan, plan_cache
 from makespan_optimizer.passes.evidence import Evidence
 from makespan_optimizer.passes.findings import EvidenceLevel, Finding, PassInfo
@@ -62,7 +63,11 @@ def find(workflow: Workflow, evidence: Evidence) -> list[Finding]:
     """Installs without a cache, one finding a job."""
     if is_release_workflow(workflow) or _UNTRUSTED_TRIGGERS & set(workflow.triggers):
         return []
-    return [finding for job in workflow.jobs for finding in _in_job(workflow, job, evidence)]
+    graph = build_graph(workflow)
+    gates = {job.job_id for job in workflow.jobs if acts_on_the_world(job, workflow)}
+    # What a poisoned cache gets into must not be released: neither by the job itself nor by one it hands over to.
+    safe = [job for job in workflow.jobs if job.job_id not in gates and not graph.feeds(job.job_id) & gates]
+    return [finding for job in safe for finding in _in_job(job, workflow, evidence)]
 
 
 def rewrite(workflow: Workflow, finding: Finding) -> list[Edit]:
@@ -78,8 +83,8 @@ def rewrite(workflow: Workflow, finding: Finding) -> list[Edit]:
     return edits
 
 
-def _in_job(workflow: Workflow, job: Job, evidence: Evidence) -> Iterator[Finding]:
-    if job.shared or any(step.control for step in job.steps) or _is_cached(job) or acts_on_the_world(job, workflow):
+def _in_job(job: Job, workflow: Workflow, evidence: Evidence) -> Iterator[Finding]:
+    if job.shared or any(step.control for step in job.steps) or _is_cached(job):
         return
     plan = plan_cache(workflow, job, evidence.files)
     key = None if plan is None else _key(job, plan)

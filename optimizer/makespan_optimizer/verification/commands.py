@@ -9,7 +9,7 @@ from makespan_optimizer.claims import Claim
 from makespan_optimizer.verification.allowances import Allowed, is_same, label, mentions_step
 from makespan_optimizer.verification.facts import JobFacts, StepFacts, WorkflowFacts
 from makespan_optimizer.verification.merging import check_merge
-from makespan_optimizer.verification.ordering import guards_the_world
+from makespan_optimizer.verification.ordering import feeds_the_world, guards_the_world
 
 _PINNED_CACHE = re.compile(r"actions/cache@[0-9a-f]{40}")
 # What may be done once instead of twice: commands that only bring an environment into a state.
@@ -79,8 +79,8 @@ def _check_duplicate(job: JobFacts, index: int) -> Iterator[str]:
 
 
 def _check_cache(before: WorkflowFacts, job: JobFacts, step: StepFacts) -> Iterator[str]:
-    if guards_the_world(before, job):
-        yield f"a cache was added to job {job.job_id!r}, which acts on the world: a poisoned cache would be released"
+    if guards_the_world(before, job) or feeds_the_world(before, job):
+        yield f"a cache was added to job {job.job_id!r}, which acts on the world or feeds what does (cache poisoning)"
     if step.values.keys() - {"name", "uses", "with"}:
         yield f"the added cache of job {job.job_id!r} has more keys than name, uses and with"
     inputs = step.values.get("with", ("nothing",))

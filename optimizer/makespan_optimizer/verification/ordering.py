@@ -16,9 +16,13 @@ _ACTS = re.compile(
     re.IGNORECASE,
 )
 _MAY_WRITE = re.compile(r"'(?:packages|id-token|contents|deployments|pages)'.{0,20}'scalar', 'write'|'write-all'")
+_NOTHING = re.compile(r"(?:\s*(?:exit 0|true|:|echo\b[^|>&;]*)\s*)+")
 _STATUS = re.compile(r"\b(?:success|failure|always|cancelled)\s*\(", re.IGNORECASE)
 _UPLOAD = re.compile(r"upload.*artifact|upload-pages", re.IGNORECASE)
-_DOWNLOAD = re.compile(r"download.*artifact|deploy-pages", re.IGNORECASE)
+_KNOWN = re.compile(
+    r"actions/(?:checkout|setup-|cache|upload-artifact|download-artifact)|[\w-]+/(?:setup|rust-toolchain|harden-runner|codecov-action)"
+)
+_DOWNLOAD = re.compile(r"download|restore|deploy-pages", re.IGNORECASE)
 
 
 def guards_the_world(workflow: WorkflowFacts, job: JobFacts) -> bool:
@@ -28,6 +32,9 @@ def guards_the_world(workflow: WorkflowFacts, job: JobFacts) -> bool:
         return True
     names = [job.job_id, str(job.values.get("name", "")), *(step.text("uses") or "" for step in job.steps)]
     scripts = [step.text("run") or "" for step in job.steps]
+    if scripts and all(_NOTHING.fullmatch(script) for script in scripts):
+        # A job that does nothing is there to stand for the jobs it waits for.
+        return True
     return any(map(_NAMED.search, names)) or any(map(_ACTS.search, scripts))
 
 
@@ -112,7 +119,31 @@ def _data(left: JobFacts, job: JobFacts) -> str | None:
     downloads = [_artifact(step) for step in job.steps if _DOWNLOAD.search(step.text("uses") or "")]
     if any(_may_meet(upload, download) for upload in uploads for download in downloads):
         return "an artifact"
+    if downloads and any(not _KNOWN.match(step.text("uses") or "actions/checkout@") for step in left.steps):
+        return "an artifact, it may be,"
+    return _shared_cache(left, job)
+
+
+def _shared_cache(left: JobFacts, job: JobFacts) -> str | None:
+    """The repository's own actions and those that cache: equal key texts name one cache, if no job id is in them."""
+    keys = {key for step in left.steps if (key := _input(step, "key")) is not None and "github.job" not in key}
+    if keys & {_input(step, "key") for step in job.steps}:
+        return "a cache"
     return None
+
+
+def feeds_the_world(workflow: WorkflowFacts, job: JobFacts) -> bool:
+    """Whether a job that acts on the world takes something from this one, directly or through others."""
+    reached, waiting = {job.job_id.lower()}, [job]
+    while waiting:
+        left = waiting.pop()
+        for name, other in workflow.jobs.items():
+            if name not in reached and left.job_id.lower() in workflow.ancestors(name) and _data(left, other):
+                if guards_the_world(workflow, other):
+                    return True
+                reached.add(name)
+                waiting.append(other)
+    return False
 
 
 def _reads_needs(job: JobFacts, name: str) -> bool:
@@ -121,10 +152,14 @@ def _reads_needs(job: JobFacts, name: str) -> bool:
 
 
 def _artifact(step: StepFacts) -> str | None:
+    return _input(step, "name")
+
+
+def _input(step: StepFacts, name: str) -> str | None:
     inputs = step.values.get("with")
     pairs = inputs[-1] if inputs is not None and inputs[0] == "mapping" else ()
     found = {str(key): str(value[1]) for key, value in pairs} if isinstance(pairs, tuple) else {}
-    return found.get("name")
+    return found.get(name)
 
 
 def _may_meet(upload: str | None, download: str | None) -> bool:
