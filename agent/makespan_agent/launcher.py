@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]
 import os
-import sys
 import time
 
 from makespan_agent.accounting import adopt_orphans
@@ -41,7 +40,7 @@ def launch(command: str, arguments: list[str]) -> int:
     try:
         invocation = parse_command_line(command, arguments)
         if invocation.wants_help:
-            os.write(1, (RUN_HELP if command == "run" else SHELL_HELP).encode())
+            _write(1, RUN_HELP if command == "run" else SHELL_HELP)
             return 0
         words = invocation.words
         if command == "shell":
@@ -54,10 +53,14 @@ def launch(command: str, arguments: list[str]) -> int:
 
 def say(line: str) -> None:
     """One line on stderr, if anybody can read it."""
+    _write(2, f"makespan: {line}\n")
+
+
+def _write(descriptor: int, text: str) -> None:
     try:  # noqa: SIM105 - contextlib takes 2 ms to import
-        os.write(2, f"makespan: {line}\n".encode("utf-8", "backslashreplace"))
+        os.write(descriptor, text.encode("utf-8", "backslashreplace"))
     except OSError:
-        pass
+        pass  # Nobody reads it.
 
 
 class _Step:
@@ -68,7 +71,7 @@ class _Step:
         self._words = words
         self._notices: list[str] = []
         self._environment = inherited_environment()
-        self._spool = spool_directory(self._environment)
+        self._spool = ""
         self._export = self._environment.get("MAKESPAN_EXPORT") or EXPORT_MODES[0]
         if self._export not in EXPORT_MODES:
             self._notices.append(f"MAKESPAN_EXPORT must be one of {', '.join(EXPORT_MODES)}, not {self._export!r}")
@@ -108,6 +111,7 @@ class _Step:
 
     def _identify(self) -> None:
         try:
+            self._spool = spool_directory(self._environment)
             self._job = identify(self._environment, self._notices)
             self._step = identify_step(
                 self._job,
@@ -228,7 +232,3 @@ def _error_type(code: int) -> str | None:
         if name.startswith("SIG") and name[3] != "_" and getattr(_signal, name) == -code:
             return name
     return f"signal_{-code}"
-
-
-if __name__ == "__main__":
-    sys.exit(launch(sys.argv[1], sys.argv[2:]))

@@ -147,7 +147,7 @@ def _network_reason(error: requests.RequestException) -> str:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, OSError) and cause.errno:
-            return os.strerror(cause.errno).lower()
+            return (cause.strerror or os.strerror(cause.errno)).lower()
         reason = getattr(cause.args[0], "reason", None) if cause.args else None
         cause = reason if isinstance(reason, BaseException) else cause.__cause__ or cause.__context__
     return type(error).__name__

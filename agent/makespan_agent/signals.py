@@ -138,8 +138,12 @@ class SignalRelay:
             self._stop_requested = True
         elif number == _signal.SIGCONT:
             self._stop_requested = False
-        if code != _SI_KERNEL:
+        if code == _SI_KERNEL:
+            return
+        try:  # noqa: SIM105 - contextlib takes 2 ms to import
             os.kill(self._child, number)
+        except PermissionError:
+            pass  # sudo: whoever signals the agent may not signal root's command either.
 
     def _stop_with_the_command(self) -> None:
         """Ctrl-Z: stop once the command did, so that the shell gets its prompt back; `fg` continues both."""

@@ -157,6 +157,15 @@ def test_a_receiver_that_never_answers_does_not_hold_a_flush_beyond_its_time(age
     assert time.monotonic() - started_s < 10
 
 
+def test_a_host_that_does_not_exist_is_said_in_words(agent: Agent) -> None:
+    agent.run("run", "--", "true")
+
+    report = flush(agent.spool, "http://no-such-host.invalid:4318", 1)
+
+    assert report.left == 1
+    assert "name" in report.reason
+
+
 def test_concurrent_flushes_send_every_step_once(agent: Agent, receiver: Receiver) -> None:
     for number in range(20):
         agent.run("run", "--step", f"step {number}", "--", "true")

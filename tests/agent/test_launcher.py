@@ -222,6 +222,20 @@ def test_a_spool_that_cannot_be_written_costs_one_line_and_nothing_else(agent: A
     assert finished.stderr.count(b"\n") == 1
 
 
+def test_a_working_directory_that_is_gone_does_not_fail_the_step(agent: Agent) -> None:
+    script = f'cd {agent.directory} && rmdir {agent.directory} && exec "$@"'
+
+    finished = subprocess.run(
+        ["sh", "-c", script, "sh", *agent.command("run", "--", "sh", "-c", "exit 3")],
+        env=agent.full_environment(MAKESPAN_SPOOL="relative"),
+        capture_output=True,
+        check=False,
+    )
+
+    assert finished.returncode == 3
+    assert finished.stderr.count(b"makespan: ") == 1
+
+
 def test_broken_variables_are_named_in_one_line_and_the_step_is_recorded_without_them(agent: Agent) -> None:
     agent.environment = {"MAKESPAN_MATRIX": "{", "MAKESPAN_RUN_ATTEMPT": "zero", "MAKESPAN_SPOOL_MAX_BYTES": "many"}
 

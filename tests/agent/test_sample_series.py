@@ -77,7 +77,7 @@ def test_readings_start_dense_and_thin_to_one_a_second() -> None:
 
 
 def test_an_expensive_reading_is_followed_by_a_longer_rest() -> None:
-    assert SampleSeries(0).next_interval_s(0.015) == pytest.approx(3.0)
+    assert SampleSeries(0).next_interval_s(0.012) == pytest.approx(3.0)
 
 
 def test_a_step_of_a_week_is_read_fewer_than_five_thousand_times() -> None:
