@@ -207,14 +207,31 @@ def test_a_failed_write_is_not_acknowledged_and_the_next_one_works(
     assert run_ids(store) == ["1", "3"]
 
 
-def test_full_logs_are_compacted_beside_the_appends(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded, "_LOG_LIMIT_BYTES", 1)
+@pytest.mark.parametrize("limit_bytes", [1, 20_000])
+def test_full_logs_are_compacted_beside_the_appends(
+    root: Path, monkeypatch: pytest.MonkeyPatch, limit_bytes: int
+) -> None:
+    monkeypatch.setattr(embedded, "_LOG_LIMIT_BYTES", limit_bytes)
     numbers = [f"{number:03}" for number in range(100)]
     with open_store(root) as store, ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda run_id: store.append(spans=run_rows(run_id, ONE_JOB)), numbers))
     assert list((root / "spans").glob("*.parquet"))
     assert len(list((root / "spans").glob("*.log"))) < 100
     assert sorted(run_ids(open_store(root, read_only=True))) == numbers
+
+
+def test_the_log_that_is_being_written_is_not_compacted(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded, "_LOGS_BEFORE_COMPACTION", 1)
+    with open_store(root) as store:
+        store.append(spans=run_rows("1", ONE_JOB))
+    with open_store(root) as store:
+        for run_id in ("2", "3"):
+            store.append(spans=run_rows(run_id, ONE_JOB))
+            for thread in threading.enumerate():
+                if thread.name == "makespan-compaction":
+                    thread.join()
+        assert [path.name for path in (root / "spans").iterdir() if path.suffix == ".parquet"]
+        assert sorted(run_ids(store)) == ["1", "2", "3"]
 
 
 def test_a_compaction_that_fails_beside_the_appends_loses_nothing(
