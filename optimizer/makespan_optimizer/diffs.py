@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from difflib import SequenceMatcher
 
 _CONTEXT_LINES = 3
+# `str.splitlines` would also break at form feeds and U+2028, which no patch tool does.
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
 
 
 def unified_diff(before: str, after: str, *, file: str) -> str:
@@ -14,7 +17,7 @@ def unified_diff(before: str, after: str, *, file: str) -> str:
     `difflib.unified_diff` is not used: it ignores lines that are frequent in long files, so that its
     hunks delete and add the same lines.
     """
-    old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
+    old, new = _LINE.findall(before), _LINE.findall(after)
     groups = list(SequenceMatcher(None, old, new, autojunk=False).get_grouped_opcodes(_CONTEXT_LINES))
     if not groups:
         return ""

@@ -22,7 +22,7 @@ _ACTION = re.compile(
 _COMMAND = re.compile(
     # In scripts, `--release` and `target/release/` are about building.
     r"(?<![-\w/.])(?:deploy|releas|publish|promot)\w*|pypi|\b(?:docker\s+push|docker\s+buildx\s+build[^\n]*--push|twine\s+upload|(?:npm|yarn|pnpm|bun|lerna|cargo|poetry|uv|"
-    r"flit|hatch|pdm|vsce|ovsx|nx|gem|mvn|gradlew?)\b[^\n]*\b(?:publish|deploy|push|release)|goreleaser|semantic-release|"
+    r"flit|hatch|pdm|vsce|ovsx|nx|gem|mvn|gradlew?)\b[^\n]*\s(?:publish|deploy|push|release)|goreleaser|semantic-release|"
     r"gh\s+(?:release|pr\s+(?:merge|comment|create)|issue|api)|git\s+(?:push|tag)|helm\s+(?:push|upgrade|install)|"
     r"kubectl\s+(?:apply|rollout|set)|terraform\s+apply|pulumi\s+up|serverless\s+deploy|aws\s+\w+|gcloud\s+\w+|"
     r"az\s+\w+|gsutil|rsync|scp|ssh|rclone|oras\s+push|skopeo\s+copy|mike\s+deploy|mkdocs\s+gh-deploy|wrangler|vercel|"

@@ -6,6 +6,7 @@ nothing before it in its own part, and the shared set-up succeeded.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -19,6 +20,7 @@ from makespan_optimizer.yaml.nodes import Sequence as SequenceNode
 from makespan_optimizer.yaml.reading import parse_document
 from makespan_optimizer.yaml.splices import apply_edits
 
+_LINE_BREAK = re.compile(r"\r\n|\r|\n")
 # Conditions (without spaces) that hold whatever happened before: they mean the same in any job.
 ALWAYS_RUNS: Final = frozenset({"always()", "${{always()}}", "!cancelled()", "${{!cancelled()}}"})
 
@@ -97,7 +99,7 @@ def _item_text(workflow: Workflow, job: Job, step: Step) -> str:
     assert isinstance(node, SequenceNode)
     document = workflow.document
     block = child_block(document, node, step.index)
-    lines = document.text[block.start : block.end].splitlines()
+    lines = _LINE_BREAK.split(document.text[block.start : block.end].rstrip("\r\n"))
     return "\n".join(line[min(block.column, len(line) - len(line.lstrip(" "))) :] for line in lines) + "\n"
 
 

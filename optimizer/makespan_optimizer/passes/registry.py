@@ -1,7 +1,7 @@
 """The passes in the order they run.
 
-Repetitions go first, so that no cache is planned for a step that disappears; caches and needless waits
-before merging, which asks what the set-up of a job costs and who waits for whom.
+Repetitions go first, so that nothing is planned for a step that disappears; needless waits before merging,
+which asks who waits for whom; caches last, for merging compares set-ups by what they were measured to cost.
 """
 
 from __future__ import annotations

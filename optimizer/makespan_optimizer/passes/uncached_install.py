@@ -171,9 +171,10 @@ def _key(job: Job, plan: CachePlan) -> str | None:
     if plan.python_step is not None:
         parts.append("python${{ steps." + _python_id(job, plan.python_step) + ".outputs.python-version }}")
     if job.has_matrix and plan.is_environment:
-        if not _has_plain_matrix(job):
+        axes = _plain_axes(job)
+        if axes is None:
             return None
-        parts.append("${{ join(matrix.*, '-') }}")
+        parts += [f"${{{{ matrix.{axis} }}}}" for axis in axes]
     parts.append(plan.digest)
     if plan.requirements.paths:
         if any("'" in path for path in plan.requirements.paths):
@@ -182,14 +183,15 @@ def _key(job: Job, plan: CachePlan) -> str | None:
     return "-".join(parts)
 
 
-def _has_plain_matrix(job: Job) -> bool:
-    """Whether all matrix values are scalars without a comma, which keys must not contain."""
+def _plain_axes(job: Job) -> list[str] | None:
+    """Names of the matrix's axes; None unless all values are texts without a comma, which keys must not contain."""
     strategy = json.loads(job.strategy or "null")
     matrix = strategy.get("matrix") if isinstance(strategy, dict) else None
     if not isinstance(matrix, dict) or {"include", "exclude"} & matrix.keys():
-        return False
-    values = [value for axis in matrix.values() for value in (axis if isinstance(axis, list) else [axis, None])]
-    return all(isinstance(value, str) and "," not in value and "${{" not in value for value in values)
+        return None
+    values = [value for axis in matrix.values() for value in (axis if isinstance(axis, list) else [None])]
+    plain = all(isinstance(value, str) and "," not in value and "${{" not in value for value in values)
+    return list(matrix) if plain and all(re.fullmatch(r"[A-Za-z_][\w-]*", axis) for axis in matrix) else None
 
 
 def _step_parts(plan: CachePlan, key: str) -> tuple[str, Pairs]:

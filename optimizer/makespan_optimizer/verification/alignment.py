@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from collections.abc import Sequence as SequenceOf
 
 from makespan_optimizer.claims import (
     AddedCache,
@@ -20,14 +21,14 @@ from makespan_optimizer.claims import (
     MergedJobs,
 )
 from makespan_optimizer.verification.facts import JobFacts, WorkflowFacts
-from makespan_optimizer.yaml.nodes import Entry, Mapping, resolved
+from makespan_optimizer.yaml.nodes import Entry, Mapping, Scalar, Sequence, resolved
 
 _Range = tuple[int, int]
 _CUT = "\0"
 """Stands for a cut; no YAML file may contain it."""
 
 
-def check_alignment(before: WorkflowFacts, after: WorkflowFacts, claims: Sequence[Claim]) -> Iterator[str]:
+def check_alignment(before: WorkflowFacts, after: WorkflowFacts, claims: SequenceOf[Claim]) -> Iterator[str]:
     """Problems with untouched text, one sentence each."""
     old = _without(before.document.text, list(_allowed(before, after, claims, is_before=True)))
     new = _without(after.document.text, list(_allowed(after, before, claims, is_before=False)))
@@ -46,7 +47,7 @@ def check_alignment(before: WorkflowFacts, after: WorkflowFacts, claims: Sequenc
 
 
 def _allowed(
-    workflow: WorkflowFacts, other: WorkflowFacts, claims: Sequence[Claim], *, is_before: bool
+    workflow: WorkflowFacts, other: WorkflowFacts, claims: SequenceOf[Claim], *, is_before: bool
 ) -> Iterator[_Range]:
     for claim in claims:
         if isinstance(claim, DroppedDuplicate) and is_before:
@@ -84,6 +85,15 @@ def _needs(workflow: WorkflowFacts, other: WorkflowFacts, name: str) -> Iterator
         return
     if _needs_entry(other, name) is None:
         yield _entry_lines(workflow, entry)
+        return
+    value = resolved(entry.value)
+    if isinstance(value, Sequence) and not value.flow:
+        # Of a list with one line for each need, only the lines of needs that came or went.
+        kept = other.jobs[name].needs
+        for item in value.items:
+            text = resolved(item)
+            if not isinstance(text, Scalar) or text.value.lower() not in kept:
+                yield _line(workflow, item.start)
     else:
         yield entry.value.start, entry.value.end
 
@@ -105,7 +115,7 @@ def _merged(workflow: WorkflowFacts, other: WorkflowFacts, claim: MergedJobs, *,
             yield from _needs(workflow, other, name)
 
 
-def _check_moved_comments(before: WorkflowFacts, after: WorkflowFacts, claims: Sequence[Claim]) -> Iterator[str]:
+def _check_moved_comments(before: WorkflowFacts, after: WorkflowFacts, claims: SequenceOf[Claim]) -> Iterator[str]:
     for claim in claims:
         if not isinstance(claim, MergedJobs):
             continue
@@ -113,7 +123,7 @@ def _check_moved_comments(before: WorkflowFacts, after: WorkflowFacts, claims: S
             job = before.jobs.get(name.lower())
             if job is None or len(job.steps) <= claim.shared_steps:
                 continue
-            begin = job.steps[claim.shared_steps].node.start
+            begin = job.steps[claim.shared_steps - 1].node.end
             moved = Counter(_comments(before.document.text[begin : job.entry.value.end]))
             if moved - Counter(_comments(after.document.text)):
                 yield f"a comment in the steps of {name!r} is gone"
@@ -181,5 +191,5 @@ def _lines(text: str) -> list[str]:
     return [*lines[:-1], lines[-1].rstrip("\r\n")] if lines else lines
 
 
-def _written(lines: Sequence[str]) -> list[str]:
+def _written(lines: SequenceOf[str]) -> list[str]:
     return [line.strip() for line in lines if line.strip()]

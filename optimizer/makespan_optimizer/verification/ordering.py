@@ -20,7 +20,8 @@ _NOTHING = re.compile(r"(?:\s*(?:exit 0|true|:|echo\b[^|>&;]*)\s*)+")
 _STATUS = re.compile(r"\b(?:success|failure|always|cancelled)\s*\(", re.IGNORECASE)
 _UPLOAD = re.compile(r"upload.*artifact|upload-pages", re.IGNORECASE)
 _KNOWN = re.compile(
-    r"actions/(?:checkout|setup-|cache|upload-artifact|download-artifact)|[\w-]+/(?:setup|rust-toolchain|harden-runner|codecov-action)"
+    r"actions/(?:checkout|setup-|cache|upload-artifact|download-artifact)"
+    r"|[\w-]+/(?:setup|action-setup|rust-toolchain|harden-runner|codecov-action)"
 )
 _DOWNLOAD = re.compile(r"download|restore|deploy-pages", re.IGNORECASE)
 
@@ -32,10 +33,15 @@ def guards_the_world(workflow: WorkflowFacts, job: JobFacts) -> bool:
         return True
     names = [job.job_id, str(job.values.get("name", "")), *(step.text("uses") or "" for step in job.steps)]
     scripts = [step.text("run") or "" for step in job.steps]
-    if scripts and all(_NOTHING.fullmatch(script) for script in scripts):
-        # A job that does nothing is there to stand for the jobs it waits for.
-        return True
     return any(map(_NAMED.search, names)) or any(map(_ACTS.search, scripts))
+
+
+def _must_wait(workflow: WorkflowFacts, job: JobFacts) -> bool:
+    """Whether a job must keep all its ancestors; one that does nothing stands for them."""
+    scripts = [step.text("run") for step in job.steps]
+    idle = bool(scripts) and all(script is not None and _NOTHING.fullmatch(script) for script in scripts)
+    looks = job.condition is not None and _STATUS.search(job.condition) is not None
+    return idle or looks or guards_the_world(workflow, job)
 
 
 def check_ordering(before: WorkflowFacts, after: WorkflowFacts, claims: Sequence[Claim]) -> Iterator[str]:
@@ -67,10 +73,8 @@ def _check_needs(
     for need in sorted(old - new):
         if (name, need) not in dropped:
             yield f"job {name!r} no longer needs {need!r}"
-        elif guards_the_world(before, job) or guards_the_world(before, before.jobs[need]):
-            yield f"the dropped need {need!r} of {name!r} guards a deploy"
-        elif job.condition is not None and _STATUS.search(job.condition):
-            yield f"the dropped need {need!r} of {name!r} decides its condition"
+        elif _must_wait(before, job) or guards_the_world(before, before.jobs[need]):
+            yield f"the dropped need {need!r} of {name!r} guards something"
     for need in sorted(new - old):
         ancestors = {renamed.get(other, other) for other in before.ancestors(name)}
         if (name, need) in added and re.search(r"\bneeds\s*\.\s*\*|toJSON\(\s*needs\s*\)", job.source, re.IGNORECASE):
@@ -86,8 +90,7 @@ def _check_ancestors(
     old = before.ancestors(name)
     kept = after.ancestors(target) | {target}
     lost = sorted(other for other in old if renamed.get(other, other) not in kept)
-    gate = guards_the_world(before, job) or (job.condition is not None and _STATUS.search(job.condition))
-    if lost and gate:
+    if lost and _must_wait(before, job):
         yield f"the gate {name!r} no longer waits for {', '.join(map(repr, lost))}"
     for other in lost:
         reason = _data(before.jobs[other], job)

@@ -16,6 +16,9 @@ from makespan_optimizer.yaml.nodes import Alias, AnyNode, Document, Entry, Mappi
 
 # libyaml needs quadratic time for nested flow collections (100,000 `[` take 20 s); no pipeline is this deep.
 MAX_DEPTH = 128
+# Line breaks in YAML 1.1, and so to libyaml, but plain characters in YAML 1.2: it sees stand-ins of equal length.
+_OLD_BREAKS = {0x85: "\ue085", 0x2028: "\ue028", 0x2029: "\ue029"}
+_STAND_INS = {ord(stand_in): chr(old) for old, stand_in in _OLD_BREAKS.items()}
 _BOM = "\ufeff"
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
 _BLANK_TAIL = re.compile(r"(?:[ \t]*(?:\r\n|\r|\n))*[ \t]*\Z")
@@ -60,6 +63,7 @@ class _Reader:
         self._document = document
         # libyaml drops a BOM and counts its marks from the character after it.
         self._shift = 1 if document.text.startswith(_BOM) else 0
+        self._text = document.text[self._shift :].translate(_OLD_BREAKS)
         self._stack: list[_Open] = []
         self._anchors: dict[str, Scalar | Mapping | Sequence] = {}
         self._root: AnyNode | None = None
@@ -67,7 +71,7 @@ class _Reader:
 
     def read(self) -> AnyNode | None:
         try:
-            for event in yaml.parse(self._document.text[self._shift :], Loader=yaml.CLoader):
+            for event in yaml.parse(self._text, Loader=yaml.CLoader):
                 self._take(event)
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
@@ -80,7 +84,7 @@ class _Reader:
 
     def _offset(self, error: yaml.reader.ReaderError) -> int:
         """The reader's position counts bytes of the UTF-8 text."""
-        encoded = self._document.text[self._shift :].encode("utf-8", "surrogatepass")
+        encoded = self._text.encode("utf-8", "surrogatepass")
         return len(encoded[: error.position].decode("utf-8", "ignore")) + self._shift
 
     def _take(self, event: _Event) -> None:
@@ -109,9 +113,12 @@ class _Reader:
         style = event.style or ""
         if style in ("|", ">"):
             end = self._block_scalar_end(start, end)
-        node = Scalar(start, end, event.value, style, event.anchor, event.tag)
+        node = Scalar(start, end, self._restored(event.value), style, event.anchor, event.tag)
         self._remember(node)
         self._add(node)
+
+    def _restored(self, value: str) -> str:
+        return value if self._text.isascii() else value.translate(_STAND_INS)
 
     def _block_scalar_end(self, start: int, end: int) -> int:
         """Without the blank lines after it, unless `|+` makes them part of the value."""
