@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
 import subprocess
 import sys
 import sysconfig
@@ -13,14 +11,17 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from makespan_model.errors import UnavailableError
 from makespan_model.identity import job_label
 from makespan_model.records import Result
-from makespan_optimizer.local.job_file import RUNNER_LABEL
+from makespan_optimizer.local.leftovers import end_processes
+from makespan_optimizer.local.need_stubs import RUNNER_LABEL
 
 _RESULTS = {"success": Result.SUCCESS, "failure": Result.FAILURE, "skipped": Result.SKIP}
+_TOLERATED = "Failed but continue next step"  # act's word for a step's `continue-on-error`
 _TAIL_LINES = 40  # enough for a traceback with the test that raised it
 
 
@@ -52,7 +53,7 @@ class ActOutcome:
     Attributes:
         legs: Empty when the job's condition was false.
         error: act's own message when it could not run the file at all.
-        failed_output: The last lines printed by the first step that failed.
+        failed_output: The last lines printed by the first step whose failure failed the job.
     """
 
     legs: tuple[ActLeg, ...]
@@ -67,6 +68,7 @@ class _OpenLeg:
     end_ns: int
     result: Result | None = None
     started: dict[str, int] = field(default_factory=dict)
+    tolerated: set[str] = field(default_factory=set)
     steps: list[ActStep] = field(default_factory=list)
     tail: deque[str] = field(default_factory=lambda: deque(maxlen=_TAIL_LINES))
 
@@ -97,14 +99,25 @@ class ActCall:
         job_id: The job whose events count; those of the stubs for its needs do not.
         file: The job file.
         repository: A git work tree, which act copies for each job that checks out.
+        environment: Of act, and so of all that it starts.
+        mark: Name of a variable in `environment` whose value no other job's processes have.
         parallel_legs: How many matrix legs run at once.
     """
 
     def __init__(
-        self, job_id: str, file: Path, *, repository: Path, environment: Mapping[str, str], parallel_legs: int
+        self,
+        job_id: str,
+        file: Path,
+        *,
+        repository: Path,
+        environment: Mapping[str, str],
+        mark: str,
+        parallel_legs: int,
     ) -> None:
         self._job_id = job_id
+        self._end_processes = partial(end_processes, mark, environment[mark])
         self._legs: dict[str, _OpenLeg] = {}
+        self._need_failed = False
         self._error: list[str] = []
         self._failed_output: tuple[str, ...] = ()
         command = [find_act(), "push", "-W", str(file), "-C", str(repository), "-j", job_id, "--json"]
@@ -120,7 +133,7 @@ class ActCall:
         )
 
     def follow(self, on_step: StepListener, on_output: OutputListener) -> ActOutcome:
-        """Read events until act ends."""
+        """Read events until act ends, then end what its steps left running, as GitHub's runner does."""
         assert self._process.stdout is not None
         with self._process.stdout as stream:
             for raw in stream:
@@ -130,24 +143,24 @@ class ActCall:
                     self._error.append(line)
                 elif event.get("jobID") == self._job_id:
                     self._take(event, time.time_ns(), on_step, on_output)
-        self._process.wait()
+                elif event.get("jobResult") == "failure":
+                    self._need_failed = True
+        exit_code = self._process.wait()
+        self._end_processes()
         legs = tuple(_close(leg) for leg in self._legs.values())
-        failed = self._process.returncode != 0 and not any(leg.result is not Result.SUCCESS for leg in legs)
-        error = "\n".join(self._error[:_TAIL_LINES]) or f"act ended with {self._process.returncode}"
+        # act also exits 1 for the stub of a need that failed, whatever became of the job itself.
+        failed = exit_code != 0 and not legs and not self._need_failed
+        said = self._error[:_TAIL_LINES]
+        if not self._failed_output and any(leg.result is Result.ERROR for leg in legs):
+            self._failed_output = tuple(said)
+        error = "\n".join(said) or f"act ended with {exit_code}"
         return ActOutcome(legs, error if failed else None, self._failed_output)
 
     def stop(self) -> None:
-        """End act and what it started; harmless once it has ended."""
+        """End act and what it started; `follow` returns then. Harmless once it has ended."""
         if self._process.poll() is None:
-            try:
-                # act ignores a second signal while it cleans up; its children are in its session.
-                os.killpg(self._process.pid, signal.SIGTERM)
-                self._process.wait(timeout=5)
-            except subprocess.TimeoutExpired:
-                os.killpg(self._process.pid, signal.SIGKILL)
-                self._process.wait()
-            except ProcessLookupError:
-                return
+            self._end_processes()
+            self._process.wait()
 
     def _take(self, event: dict[str, object], now_ns: int, on_step: StepListener, on_output: OutputListener) -> None:
         matrix = event.get("matrix")
@@ -168,9 +181,11 @@ class ActCall:
         assert isinstance(ids, list)
         if len(ids) != 1:
             return  # a step inside a composite action belongs to its outer step
-        key = str(ids[0])
+        key, said = str(ids[0]), str(event.get("msg", ""))
         if "stepResult" not in event:
-            if key not in leg.started and str(event.get("msg", "")).startswith("⭐"):
+            if said == _TOLERATED:
+                leg.tolerated.add(key)
+            elif key not in leg.started and said.startswith("⭐"):
                 leg.started[key] = now_ns
                 leg.tail.clear()
                 on_step(leg.label, key, None, 0.0)
@@ -178,7 +193,8 @@ class ActCall:
         result = _RESULTS.get(str(event["stepResult"]), Result.ERROR)
         start_ns = leg.started.get(key, now_ns)
         leg.steps.append(ActStep(key, result, start_ns, now_ns))
-        if result is not Result.SUCCESS and not self._failed_output:
+        failed = result not in (Result.SUCCESS, Result.SKIP) and key not in leg.tolerated
+        if failed and not self._failed_output:
             self._failed_output = tuple(leg.tail)
         on_step(leg.label, key, result, (now_ns - start_ns) / 1e9)
 

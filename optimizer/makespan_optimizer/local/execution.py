@@ -8,25 +8,26 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from makespan_model.errors import MakespanError
 from makespan_model.identity import RunIdentity
 from makespan_model.records import Result
 from makespan_optimizer.local.act import ActCall, ActLeg, ActOutcome, agent_shell
+from makespan_optimizer.local.captures import FOLDER_VARIABLE, read_outputs, read_tolerated
 from makespan_optimizer.local.environment import job_environment
 from makespan_optimizer.local.job_file import (
     JobFile,
-    NeedOutcome,
     StepLabel,
     Wrapper,
     blocked_reason,
     build_job_file,
     skipped_by_needs,
 )
+from makespan_optimizer.local.need_stubs import NeedOutcome
 from makespan_optimizer.workflow.model import Job, Workflow
 
 
@@ -179,16 +180,37 @@ class _Runner:
         start_ns: int,
     ) -> None:
         for job_id, job in list(waiting.items()):
-            if not all(need in done for need in job.needs):
+            if not all(need in done for need in self._needs_of(job)):
                 continue
             del waiting[job_id]
-            ready_ns = max((done[need].end_ns for need in job.needs), default=start_ns)
-            needs = {need: done[need].need_outcome for need in job.needs}
+            ready_ns = max((done[need].end_ns for need in self._needs_of(job)), default=start_ns)
+            needs = self._outcomes(job, done)
             settled = self._settle_without_running(job, needs, ready_ns)
             if settled is not None:
                 done[job_id] = settled
             else:
                 running[self.pool.submit(self._run_job, job, needs, ready_ns)] = job_id
+
+    def _needs_of(self, job: Job) -> list[str]:
+        """Needs as the jobs spell their own ids: GitHub compares them without case."""
+        found = [self.workflow.job(need) for need in job.needs]
+        return [need.job_id for need in found if need is not None]
+
+    def _outcomes(self, job: Job, done: Mapping[str, LocalJob]) -> dict[str, NeedOutcome]:
+        """What the job sees of its needs, in its own spelling of their ids."""
+        outcomes = {}
+        for need, job_id in zip(job.needs, self._needs_of(job), strict=True):
+            behind = [done[ancestor].need_outcome.result for ancestor in self._ancestors(job_id)]
+            settled = all(result is Result.SUCCESS for result in behind)
+            own = done[job_id].need_outcome
+            outcomes[need] = own if settled else replace(own, behind=_worst(behind, or_else=Result.SKIP))
+        return outcomes
+
+    def _ancestors(self, job_id: str) -> set[str]:
+        job = self.workflow.job(job_id)
+        assert job is not None
+        direct = set(self._needs_of(job))
+        return direct.union(*(self._ancestors(need) for need in direct))
 
     def _settle_without_running(self, job: Job, needs: Mapping[str, NeedOutcome], ready_ns: int) -> LocalJob | None:
         if skipped_by_needs(job, needs):
@@ -204,12 +226,13 @@ class _Runner:
     def _run_job(self, job: Job, needs: Mapping[str, NeedOutcome], ready_ns: int) -> LocalJob:
         job_file = build_job_file(self.workflow, job, needs, self.wrapper)
         folder = self.root / f"job-{self.workflow.jobs.index(job)}"
-        outputs_file = folder / "outputs"
+        captures = folder / "captures"
         self.progress.on_job(job.job_id, None, 0.0)
-        outcome = self._call_act(job, job_file, folder, outputs_file)
+        outcome = self._call_act(job, job_file, folder, captures)
         if outcome.error is not None:
             raise MakespanError(f"act could not run job {job.job_id} of {self.workflow.file}:\n{outcome.error}")
-        result = _worst(leg.result for leg in outcome.legs)
+        ran = any(leg.result is Result.SUCCESS for leg in outcome.legs)
+        result = _worst((leg.result for leg in outcome.legs), or_else=Result.SUCCESS if ran else Result.SKIP)
         end_ns = max((leg.end_ns for leg in outcome.legs), default=time.time_ns())
         start_ns = min((leg.start_ns for leg in outcome.legs), default=end_ns)
         self.progress.on_job(job.job_id, result, (end_ns - start_ns) / 1e9)
@@ -220,15 +243,15 @@ class _Runner:
             end_ns=end_ns,
             legs=outcome.legs,
             labels=job_file.steps,
-            outputs=_read_outputs(outputs_file, job_file.outputs),
+            outputs=read_outputs(captures, job_file.outputs),
             notes=job_file.notes,
             failed_output=outcome.failed_output,
-            tolerated=(job.continue_on_error or "").lower() == "true",
+            tolerated=_is_tolerated(job, outcome.legs, captures),
         )
 
-    def _call_act(self, job: Job, job_file: JobFile, folder: Path, outputs_file: Path) -> ActOutcome:
+    def _call_act(self, job: Job, job_file: JobFile, folder: Path, captures: Path) -> ActOutcome:
         home, temporary = folder / "home", folder / "tmp"
-        for new in (home, temporary):
+        for new in (home, temporary, captures):
             new.mkdir(parents=True)
         file, steps_file = folder / "job.yml", folder / "steps.json"
         file.write_text(job_file.text, "utf-8")
@@ -248,7 +271,7 @@ class _Runner:
             "MAKESPAN_CACHE_FOLDER": str(options.cache_folder),
             "MAKESPAN_ARTIFACT_FOLDER": str(options.artifact_folder),
             "MAKESPAN_TOOL_FOLDER": str(options.tool_folder),
-            "MAKESPAN_OUTPUTS_FILE": str(outputs_file),
+            FOLDER_VARIABLE: str(captures),
         }
         with self.lock:
             if self.stopping:
@@ -258,6 +281,7 @@ class _Runner:
                 file,
                 repository=options.repository,
                 environment=environment,
+                mark=FOLDER_VARIABLE,
                 parallel_legs=options.runners,
             )
             self.calls.append(call)
@@ -279,18 +303,14 @@ class _Runner:
         shutil.rmtree(self.root, ignore_errors=True)
 
 
-def _worst(results: object) -> Result:
-    found = set(results)  # type: ignore[call-overload]
-    for result in (Result.ERROR, Result.FAILURE, Result.CANCELLATION):
-        if result in found:
-            return Result(result)
-    return Result.SUCCESS if Result.SUCCESS in found else Result.SKIP
+def _is_tolerated(job: Job, legs: Iterable[ActLeg], captures: Path) -> bool:
+    """Whether `continue-on-error` holds for every leg that did not succeed."""
+    if (job.continue_on_error or "").lower() == "true":
+        return True
+    tolerated = read_tolerated(captures, job.job_id)
+    return all(leg.label in tolerated for leg in legs if leg.result is not Result.SUCCESS)
 
 
-def _read_outputs(file: Path, names: tuple[str, ...]) -> dict[str, str]:
-    try:
-        values = file.read_text("utf-8").split("\0")
-    except FileNotFoundError:
-        return {}
-    # GitHub leaves out outputs that evaluate to nothing.
-    return {name: value for name, value in zip(names, values, strict=False) if value}
+def _worst(results: Iterable[Result], *, or_else: Result) -> Result:
+    found = set(results)
+    return next((result for result in (Result.ERROR, Result.FAILURE, Result.CANCELLATION) if result in found), or_else)

@@ -8,32 +8,22 @@ real one did, so that conditions, `needs.*` expressions and status functions kee
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import yaml
 
-from makespan_model.records import Result, StepKind
+from makespan_model.records import StepKind
 from makespan_optimizer.local import yaml_tree
+from makespan_optimizer.local.captures import capture_step
+from makespan_optimizer.local.need_stubs import RUNNER_LABEL, NeedOutcome, stub_jobs
 from makespan_optimizer.local.stand_ins import STAND_INS, StandIn, action_name, runs_here
 from makespan_optimizer.workflow.model import Job, Workflow
 
-RUNNER_LABEL = "ubuntu-latest"
-"""Every job of the copy runs on this label, which act maps to the machine itself."""
-
-_STATUS_FUNCTION = re.compile(r"\b(always|failure|cancelled)\s*\(", re.IGNORECASE)
+_STATUS_FUNCTION = re.compile(r"\b(always|failure|cancelled|success)\s*\(", re.IGNORECASE)
 _OTHER_SYSTEMS = ("windows", "macos")
-
-
-@dataclass(frozen=True, slots=True)
-class NeedOutcome:
-    """How a job ended that others need."""
-
-    result: Result
-    outputs: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +87,7 @@ def build_job_file(workflow: Workflow, job: Job, needs: Mapping[str, NeedOutcome
     builder.rewrite_job(node)
     jobs: dict[str, object] = {}
     if _reads_needs(node, needs):
-        jobs = {name: _stub(outcome) for name, outcome in needs.items()}
+        jobs = stub_jobs(needs)
     else:
         yaml_tree.drop(node, "needs")
     yaml_tree.put(root, "jobs", {})
@@ -119,12 +109,17 @@ def blocked_reason(job: Job) -> str | None:
     for label in (job.runs_on or "").lower().split(","):
         if label.strip().partition("-")[0] in _OTHER_SYSTEMS:
             return f"runs on {job.runs_on}"
+    if any(step.control is not None or step.background for step in job.steps):
+        return "has steps that run beside each other (parallel, background)"
     return None if job.steps else "has no steps"
 
 
 def skipped_by_needs(job: Job, needs: Mapping[str, NeedOutcome]) -> bool:
-    """Whether GitHub would skip the job without evaluating more: a need did not succeed and the job does not ask."""
-    all_succeeded = all(outcome.result is Result.SUCCESS for outcome in needs.values())
+    """Whether GitHub would skip the job without evaluating more.
+
+    It does when a need, or a job behind one, did not succeed and the condition names no status function.
+    """
+    all_succeeded = all(outcome.is_clean for outcome in needs.values())
     return not all_succeeded and not _STATUS_FUNCTION.search(job.condition or "")
 
 
@@ -159,21 +154,24 @@ class _JobBuilder:
         for post in reversed(posts):
             self.steps[str(len(steps.value))] = StepLabel(str(post["name"]), len(steps.value), StepKind.USES)
             steps.value.append(yaml_tree.to_node(post))
-        self._capture_outputs(job, steps)
+        self._capture(job, steps)
 
     def _name_the_matrix(self, job: yaml.MappingNode) -> None:
         """No variable of act or GitHub holds the matrix values, and the agent names the job by them."""
-        env = yaml_tree.get(job, "env")
-        if not isinstance(env, yaml.MappingNode):
-            env = yaml.MappingNode("tag:yaml.org,2002:map", [])
-            yaml_tree.put(job, "env", env)
+        declared = yaml_tree.get(job, "env")
+        # A copy: an alias may share the mapping with the workflow's own `env`, where no matrix exists.
+        env = yaml.MappingNode(
+            "tag:yaml.org,2002:map", list(declared.value) if isinstance(declared, yaml.MappingNode) else []
+        )
+        yaml_tree.put(job, "env", env)
         yaml_tree.put(env, "MAKESPAN_MATRIX", "${{ toJSON(matrix) }}")
 
     def _rewrite_step(self, step: yaml.MappingNode, index: int, posts: list[dict[str, object]]) -> None:
         read = self.job.steps[index]
         uses, title = read.uses, read.display_name
         kind = StepKind.RUN if uses is None else StepKind.USES
-        self.steps[read.step_id or str(index)] = StepLabel(title, index, kind)
+        key = read.step_id or str(index)
+        self.steps[key] = StepLabel(title, index, kind)
         if uses is None:
             if read.shell is not None:
                 yaml_tree.put(step, "shell", self.wrapper.shell_for(read.shell))
@@ -183,7 +181,9 @@ class _JobBuilder:
         stand_in = STAND_INS.get(action_name(uses))
         if stand_in is None:
             self.notes.append(f"job {self.job_id}: {uses} cannot run here and is left out")
-            self._replace_action(step, "true", {})
+            self._replace_action(step, "true", {}, under_agent=False)
+            # No agent and no label: what did not run must not be recorded as a step that took no time.
+            del self.steps[key]
             return
         inputs = {
             f"MAKESPAN_INPUT_{key.upper().replace('-', '_')}": value
@@ -207,7 +207,9 @@ class _JobBuilder:
         module = f"makespan_optimizer.local.actions.{stand_in.module}"
         return shlex.join([self.wrapper.python, "-m", module, command])
 
-    def _replace_action(self, step: yaml.MappingNode, command: str, inputs: Mapping[str, yaml.Node]) -> None:
+    def _replace_action(
+        self, step: yaml.MappingNode, command: str, inputs: Mapping[str, yaml.Node], *, under_agent: bool = True
+    ) -> None:
         env = yaml.MappingNode("tag:yaml.org,2002:map", [])
         for name, value in yaml_tree.items(yaml_tree.get(step, "env")):
             yaml_tree.put(env, name, value)
@@ -218,29 +220,19 @@ class _JobBuilder:
             yaml_tree.put(step, "env", env)
         yaml_tree.put(step, "run", command)
         # An action does not follow `defaults.run`; its stand-in must not either.
-        yaml_tree.put(step, "shell", self.wrapper.shell_for(None))
+        yaml_tree.put(step, "shell", self.wrapper.shell_for(None) if under_agent else "bash {0}")
         yaml_tree.put(step, "working-directory", ".")
 
-    def _capture_outputs(self, job: yaml.MappingNode, steps: yaml.SequenceNode) -> None:
-        """Nobody hears a job's outputs from act, so a last step writes them down, NUL-terminated."""
+    def _capture(self, job: yaml.MappingNode, steps: yaml.SequenceNode) -> None:
         declared = list(yaml_tree.items(yaml_tree.get(job, "outputs")))
-        if not declared:
-            return
         self.outputs = tuple(name for name, _ in declared)
-        env = {f"MAKESPAN_OUTPUT_{index}": yaml_tree.scalar(value) or "" for index, (_, value) in enumerate(declared)}
-        values = " ".join(f'"${name}"' for name in env)
-        steps.value.append(
-            yaml_tree.to_node(
-                {
-                    "name": "Capture the job's outputs",
-                    "if": "always()",
-                    "shell": "bash {0}",
-                    "working-directory": ".",
-                    "env": env,
-                    "run": f"printf '%s\\0' {values} > \"$MAKESPAN_OUTPUTS_FILE\"",
-                }
-            )
+        tolerated = self.job.continue_on_error
+        step = capture_step(
+            [yaml_tree.scalar(value) or "" for _, value in declared],
+            tolerated if tolerated is not None and "${{" in tolerated else None,
         )
+        if step is not None:
+            steps.value.append(yaml_tree.to_node(step))
 
 
 def _wrap_defaults(owner: yaml.MappingNode, wrapper: Wrapper, *, only_if_declared: bool = False) -> None:
@@ -266,24 +258,7 @@ def _reads_needs(job: yaml.MappingNode, needs: Mapping[str, NeedOutcome]) -> boo
     """Whether the job could tell its needs from needs that succeeded without outputs."""
     if not needs:
         return False
-    if any(outcome.result is not Result.SUCCESS for outcome in needs.values()):
+    if not all(outcome.is_clean for outcome in needs.values()):
         return True
     copy = yaml.MappingNode(job.tag, [(key, value) for key, value in job.value if key.value != "needs"])
     return re.search(r"\bneeds\b", yaml_tree.serialize(copy)) is not None
-
-
-def _stub(outcome: NeedOutcome) -> dict[str, object]:
-    stub: dict[str, object] = {"runs-on": RUNNER_LABEL}
-    if outcome.result is Result.SKIP:
-        stub["if"] = "false"
-    if outcome.outputs:
-        stub["outputs"] = {name: _literal(value) for name, value in outcome.outputs.items()}
-    command = "true" if outcome.result in (Result.SUCCESS, Result.SKIP) else "false"
-    stub["steps"] = [{"run": command, "shell": "bash {0}"}]
-    return stub
-
-
-def _literal(value: str) -> str:
-    """An expression that yields exactly `value`, even where it looks like an expression itself."""
-    quoted = json.dumps(value).replace("'", "''")
-    return f"${{{{ fromJSON('{quoted}') }}}}"
