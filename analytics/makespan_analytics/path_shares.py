@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from makespan_analytics.critical_path import CriticalPath, SegmentKind
+from makespan_model.records import pooled_path
 
 _Subject = tuple[SegmentKind, str | None, str | None]
 
@@ -44,7 +45,8 @@ def path_shares(paths: Sequence[CriticalPath]) -> tuple[PathShare, ...]:
     for path in paths:
         in_run: Counter[_Subject] = Counter()
         for segment in path.segments:
-            subject = (segment.kind, segment.job_id, segment.step_path)
+            step_path = None if segment.step_path is None else pooled_path(segment.step_path)
+            subject = (segment.kind, segment.job_id, step_path)
             in_run[subject] += segment.duration_ns
             names[subject] = segment.step
         for subject, duration_ns in in_run.items():

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from makespan_model.records import JobRun, PipelineRun, Result, StepKind, StepRun
+from makespan_model.records import JobRun, PipelineRun, Result, StepKind, StepRun, pooled_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +16,7 @@ class StepProfile:
 
     Attributes:
         job_id: The job's key in the workflow file; matrix legs are pooled.
+        path: Its pooled path.
         runs: How often it ran (skipped runs do not count).
         failures: How often it did not succeed.
         durations_s: Wall times of the successful runs in run order; of all runs where none succeeded.
@@ -98,7 +99,7 @@ def _profile_job(job_id: str, runs: list[JobRun]) -> JobProfile:
     for run in runs:
         for step in run.steps:
             if step.result is not Result.SKIP:
-                steps[step.path].append(step)
+                steps[pooled_path(step.path)].append(step)
     queues = [run.queue_s for run in runs if run.queue_s is not None]
     profiles = [_profile_step(job_id, path, step_runs) for path, step_runs in steps.items()]
     return JobProfile(

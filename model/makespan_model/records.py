@@ -154,6 +154,17 @@ class PipelineRun:
         return sum(step.usage.cpu_s or 0.0 for job in self.jobs for step in job.steps)
 
 
+def pooled_path(step_path: str) -> str:
+    """The path under which a step is the same step in every run.
+
+    The agent ends the path of a `makespan run` step with `@` and its start time, so that one job may run the same
+    command twice; that part says nothing about the step itself.
+    """
+    head, separator, tail = step_path.rpartition("@")
+    # 16 digits of nanoseconds is 1970: no start time is shorter, hardly a version behind an `@` is longer.
+    return head if separator and tail.isdigit() and len(tail) >= 16 else step_path
+
+
 def _check_times(name: str, start_ns: int, end_ns: int) -> None:
     if start_ns < 0 or end_ns < start_ns:
         raise ValueError(f"{name!r} ends before it starts: {start_ns} .. {end_ns} ns")

@@ -62,3 +62,16 @@ def test_steps_come_in_the_order_of_the_workflow_file_and_legs_are_pooled() -> N
 def test_no_runs_are_an_error() -> None:
     with pytest.raises(ValueError, match="at least one run"):
         profile_pipeline([])
+
+
+def test_a_command_wrapped_by_hand_is_the_same_step_in_every_run() -> None:
+    runs = [
+        run(job("a", 0, 5, step(f"/tests@{start_ns}", 0, 2))) for start_ns in (1795500970116219134, 1795500980116219134)
+    ]
+    steps = profile_pipeline(runs).jobs[0].steps
+    assert [(item.path, item.runs) for item in steps] == [("/tests", 2)]
+
+
+def test_a_name_with_a_version_is_not_cut() -> None:
+    steps = profile_pipeline([run(job("a", 0, 5, step("/build@20241124", 0, 2)))]).jobs[0].steps
+    assert steps[0].path == "/build@20241124"
