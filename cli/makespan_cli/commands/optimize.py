@@ -107,7 +107,14 @@ def _history(
             raise
         return (), "No history: only what the file itself proves is certain. `makespan exec` or the agent records runs."
     with store:
-        found = [each for each in store.pipelines() if arguments.repository in (None, each.repository)]
+        summaries = store.pipelines()
+        repositories = {each.repository for each in summaries}
+        if arguments.repository is not None and arguments.repository not in repositories:
+            raise UsageError(
+                f"no repository {arguments.repository!r} in {settings.store}"
+                f"{did_you_mean(arguments.repository, repositories)}"
+            )
+        found = [each for each in summaries if arguments.repository in (None, each.repository)]
         known = [summary.pipeline for summary in found]
         name = next((name for name in names if name in known), None)
         if name is None and arguments.pipeline is not None:

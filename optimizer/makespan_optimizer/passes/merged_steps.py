@@ -14,7 +14,7 @@ from makespan_optimizer.graph.expressions import bare_expression
 from makespan_optimizer.passes.needs_edits import set_needs
 from makespan_optimizer.workflow.model import Job, Step, Workflow
 from makespan_optimizer.yaml.edits import Edit, append_entries, insert_items, remove_entry, replace_value
-from makespan_optimizer.yaml.layout import EditError, child_block
+from makespan_optimizer.yaml.layout import EditError, blank_lines_before, child_block
 from makespan_optimizer.yaml.nodes import Mapping
 from makespan_optimizer.yaml.nodes import Sequence as SequenceNode
 from makespan_optimizer.yaml.reading import parse_document
@@ -35,7 +35,8 @@ def merge_edits(workflow: Workflow, kept: Job, absorbed: Sequence[Job], shared: 
         first = setup.node.entries[0].key.value
         edits.append(append_entries(document, (*steps, shared - 1), f"id: {setup_id}\n", after=first))
     text = "".join(part_text(workflow, job, shared, setup_id, [kept, *absorbed]) for job in absorbed)
-    edits.append(insert_items(document, steps, len(kept.steps), text))
+    # The insertion sets itself apart like its neighbours; a blank line at its beginning would be one too many.
+    edits.append(insert_items(document, steps, len(kept.steps), text.lstrip("\r\n")))
     gone = {job.job_id.lower() for job in absorbed}
     edits += [remove_entry(document, ("jobs",), job.job_id) for job in absorbed]
     for job in workflow.jobs:
@@ -46,7 +47,7 @@ def merge_edits(workflow: Workflow, kept: Job, absorbed: Sequence[Job], shared: 
 
 
 def part_text(workflow: Workflow, job: Job, shared: int, setup_id: str, jobs: Sequence[Job]) -> str:
-    """The own steps of an absorbed job without indentation, ids and conditions set."""
+    """The own steps of an absorbed job without indentation, ids and conditions set, blank lines before them kept."""
     own = job.steps[shared:]
     ids = {step.index: step.step_id or free_id(f"{job.job_id}-{n + 1}", jobs) for n, step in enumerate(own)}
     conditions = {step.index: _condition(own, step, setup_id, ids) for step in own}
@@ -99,8 +100,9 @@ def _item_text(workflow: Workflow, job: Job, step: Step) -> str:
     assert isinstance(node, SequenceNode)
     document = workflow.document
     block = child_block(document, node, step.index)
+    gap = "\n" if blank_lines_before(document, block.start) < block.start else ""
     lines = _LINE_BREAK.split(document.text[block.start : block.end].rstrip("\r\n"))
-    return "\n".join(line[min(block.column, len(line) - len(line.lstrip(" "))) :] for line in lines) + "\n"
+    return gap + "\n".join(line[min(block.column, len(line) - len(line.lstrip(" "))) :] for line in lines) + "\n"
 
 
 def _with_condition(text: str, condition: str | None, added_id: str | None) -> str:

@@ -184,11 +184,13 @@ def _without(text: str, ranges: list[_Range]) -> str:
 
 
 def _lines(text: str) -> list[str]:
-    """Lines with their endings; the last one without, for a file may gain or lose lines at its end."""
+    """Lines with their endings; the last one has one in any case, for a file may gain or lose lines at its end."""
     lines = [line.replace(_CUT, "") for line in text.splitlines(keepends=True)]
     while lines and not lines[-1].strip():
         lines.pop()
-    return [*lines[:-1], lines[-1].rstrip("\r\n")] if lines else lines
+    if lines and not lines[-1].endswith(("\n", "\r")):
+        lines[-1] += "\r\n" if lines[0].endswith("\r\n") else "\n"
+    return lines
 
 
 def _written(lines: SequenceOf[str]) -> list[str]:

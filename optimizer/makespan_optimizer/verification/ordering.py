@@ -11,7 +11,7 @@ from makespan_optimizer.verification.facts import JobFacts, StepFacts, WorkflowF
 _NAMED = re.compile(r"deploy|releas|publish|promot|pypi", re.IGNORECASE)
 # In scripts, `--release` and `target/release/` are about building.
 _ACTS = re.compile(
-    r"(?<![-\w/.])(?:deploy|releas|publish|promot)|pypi|docker\s+push|push:\s*true|--push|git\s+push|twine\s+upload|kubectl|terraform"
+    r"(?<![-\w/.])(?:deploy|releas|publish|promot)|pypi|docker\s+push|push:\s*true|--push|git\s+push|twine\s+upload|kubectl|terraform\s+(?:apply|destroy)"
     r"|helm\s+upgrade|gh\s+release|gh-pages|semantic-release",
     re.IGNORECASE,
 )

@@ -259,6 +259,11 @@ jobs:
 MERGE = (MergedJobs("a", ("b",), 1), AddedStepId("a", "setup"))
 
 
+def test_a_merge_of_the_last_job_with_a_comment_above_it_and_no_final_newline_holds() -> None:
+    before = replaced("  b:\n", "\n  ######\n  b:\n", PARTS).rstrip("\n")
+    assert problems(MERGED.rstrip("\n"), *MERGE, before=before) == ""
+
+
 def test_a_right_merge_holds() -> None:
     assert problems(MERGED, *MERGE, before=PARTS) == ""
 
