@@ -36,8 +36,11 @@ class Evidence:
     estimates: tuple[StepEstimate, ...] = ()
 
     def step(self, job_id: str, step: Step, occurrence: int = 0) -> StepProfile | None:
-        """The profile of the n-th occurrence of a step's content in a job."""
-        found = self.measured.get((job_id, step.content_key), ())
+        """The profile of the n-th occurrence of a step's content in a job; for a moved step, that of the job it had."""
+        key = step.content_key
+        found = self.measured.get((job_id, key)) or next(
+            (each for (_, k), each in self.measured.items() if k == key), ()
+        )
         return found[occurrence] if occurrence < len(found) else None
 
     def duration_s(self, job_id: str, step: Step, *, warm: bool) -> float | None:
