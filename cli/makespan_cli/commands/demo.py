@@ -36,6 +36,7 @@ from makespan_optimizer.local.environment import cpu_count
 from makespan_optimizer.local.recording import find_checkout
 from makespan_optimizer.passes.evidence import evidence_for
 from makespan_optimizer.plan import optimize
+from makespan_optimizer.prediction.cache_speed import LOCAL
 from makespan_optimizer.prediction.replay import Prediction, predict
 from makespan_optimizer.workflow.model import Workflow
 from makespan_optimizer.workflow.reading import read_workflow
@@ -101,7 +102,7 @@ def _compare(console: Console, bench: Bench, project: Project, arguments: argpar
         run(Arm.BEFORE, before, "before")
     profile = profile_pipeline([entry.recorded for entry in runs])
     presentation.print_where_time_went(console, runs[-1].recorded, profile)
-    plan = optimize(before, evidence_for(before, profile, project.read), level=_EVIDENCE)
+    plan = optimize(before, evidence_for(before, profile, project.read, LOCAL), level=_EVIDENCE)
     if not plan.applied:
         raise RefusedError("no rewrite passed verification, so there is nothing to compare")
     presentation.print_heading(console, "What the optimizer changes (the demo agrees in your place to all of it):")

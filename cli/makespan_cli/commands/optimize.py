@@ -67,6 +67,7 @@ def execute(arguments: argparse.Namespace) -> int:
     from makespan_optimizer.passes.evidence import evidence_for
     from makespan_optimizer.passes.findings import LEVELS
     from makespan_optimizer.plan import optimize
+    from makespan_optimizer.prediction.cache_speed import HOSTED, LOCAL
     from makespan_optimizer.repository import file_reader, repository_root
     from makespan_optimizer.workflow.reading import read_workflow
 
@@ -79,7 +80,8 @@ def execute(arguments: argparse.Namespace) -> int:
     root = repository_root(file)
     runs, history = _history(arguments, settings, workflow, root)
     profile = profile_pipeline(runs) if runs else None
-    plan = optimize(workflow, evidence_for(workflow, profile, file_reader(root)), level=level)
+    evidence = evidence_for(workflow, profile, file_reader(root), LOCAL if _ran_here(runs) else HOSTED)
+    plan = optimize(workflow, evidence, level=level)
     forecast = _forecast(plan, profile, runs, settings) if profile is not None else None
     # One refused rewrite puts the passes in doubt: nothing is written then.
     written = bool(arguments.write and plan.changed and not plan.refused)
@@ -142,13 +144,18 @@ def _pipeline_names(workflow: Workflow, root: Path) -> list[str]:
     return [*([workflow.name] if workflow.name else []), inside, workflow.file, path.name, path.stem]
 
 
+def _ran_here(runs: Sequence[PipelineRun]) -> bool:
+    """Whether the latest run was one of `makespan exec`."""
+    return bool(runs) and runs[-1].identity.run_id.startswith(_LOCAL_RUN)
+
+
 def _forecast(plan: Plan, profile: PipelineProfile, runs: Sequence[PipelineRun], settings: Settings) -> Forecast:
     from makespan_cli.rendering.plan_report import Forecast
     from makespan_optimizer.local.environment import cpu_count
     from makespan_optimizer.prediction.replay import predict
 
     # Hosted runners come one for each job and share nothing; runs of `makespan exec` share this machine.
-    hosted = not runs[-1].identity.run_id.startswith(_LOCAL_RUN)
+    hosted = not _ran_here(runs)
     runners = settings.runners or (sum(job.runs for job in profile.jobs) if hosted else cpu_count())
     cores = None if hosted else float(cpu_count())
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from makespan_analytics.profiles import JobProfile, PipelineProfile, StepProfile
+from makespan_optimizer.prediction.cache_speed import HOSTED, CacheSpeed
 from makespan_optimizer.prediction.estimates import StepEstimate
 from makespan_optimizer.workflow.model import Job, Step, Workflow
 
@@ -28,12 +29,14 @@ class Evidence:
         files: Reads the repository.
         measured: Profiles of a step by job id and content key, in order of occurrence.
         estimates: What applied rewrites expect of steps no run has measured.
+        cache_speed: Of the dependency cache where the pipeline runs.
     """
 
     profile: PipelineProfile | None = None
     files: ReadFile = no_files
     measured: Mapping[tuple[str, str], tuple[StepProfile, ...]] = field(default_factory=dict, repr=False)
     estimates: tuple[StepEstimate, ...] = ()
+    cache_speed: CacheSpeed = HOSTED
 
     def step(self, job_id: str, step: Step, occurrence: int = 0) -> StepProfile | None:
         """The profile of the n-th occurrence of a step's content in a job; for a moved step, that of the job it had."""
@@ -56,7 +59,12 @@ class Evidence:
         return replace(self, estimates=estimates)
 
 
-def evidence_for(workflow: Workflow, profile: PipelineProfile | None, files: ReadFile = no_files) -> Evidence:
+def evidence_for(
+    workflow: Workflow,
+    profile: PipelineProfile | None,
+    files: ReadFile = no_files,
+    cache_speed: CacheSpeed = HOSTED,
+) -> Evidence:
     """Join the measured history to the steps of the workflow it was measured on."""
     measured: dict[tuple[str, str], list[StepProfile]] = defaultdict(list)
     for job in workflow.jobs:
@@ -65,7 +73,8 @@ def evidence_for(workflow: Workflow, profile: PipelineProfile | None, files: Rea
             for step, found in zip(job.steps, match_steps(job, history), strict=True):
                 if found is not None:
                     measured[job.job_id, step.content_key].append(found)
-    return Evidence(profile, files, {key: tuple(found) for key, found in measured.items()})
+    found_in_job = {key: tuple(found) for key, found in measured.items()}
+    return Evidence(profile, files, found_in_job, cache_speed=cache_speed)
 
 
 def match_steps(job: Job, history: JobProfile) -> list[StepProfile | None]:

@@ -33,11 +33,6 @@ CACHE_VERSION: Final = "v4.2.3"
 # A lookup, a download and an unpack cost one to three seconds on hosted runners even for small entries:
 # below five seconds there is nothing to win that a run's own noise would not hide.
 WORTH_CACHING_S: Final = 5.0
-# Asking for a key that does not exist: one request.
-LOOKUP_S: Final = 0.5
-# A virtual environment is many small files: unpacking them, not the network, sets the pace. Packing is slower.
-RESTORE_BYTES_PER_S: Final = 80e6
-SAVE_BYTES_PER_S: Final = 40e6
 # What pip needs to see that everything pinned is there already.
 RECHECK_S: Final = 1.5
 # With all archives at hand an install still resolves, unpacks and compiles: about six tenths are left.
@@ -215,16 +210,17 @@ def _estimates(job: Job, plan: CachePlan, key: str, evidence: Evidence) -> tuple
     known = sum(count for count in written if count is not None)
     size = known or UNMEASURED_BYTES
     source = "measured writes of the install" if known else "assumed, nobody measured what the install writes"
-    cold_s, warm_s = LOOKUP_S + size / SAVE_BYTES_PER_S, LOOKUP_S + size / RESTORE_BYTES_PER_S
+    speed = evidence.cache_speed
+    save_s, restore_s = size / speed.save_bytes_per_s, size / speed.restore_bytes_per_s
     cache = StepEstimate(
         job_id=job.job_id,
         content_key=content_key(uses=CACHE_ACTION, with_=_step_parts(plan, key)[1]),
-        cold_s=cold_s,
-        warm_s=warm_s,
-        cold_cpu_s=cold_s - LOOKUP_S,
-        warm_cpu_s=warm_s - LOOKUP_S,
-        basis=f"{format_bytes(size)} ({source}) packed at {format_bytes(SAVE_BYTES_PER_S)}/s and unpacked at "
-        f"{format_bytes(RESTORE_BYTES_PER_S)}/s",
+        cold_s=speed.lookup_s + save_s,
+        warm_s=speed.lookup_s + restore_s,
+        cold_cpu_s=save_s,
+        warm_cpu_s=restore_s,
+        basis=f"{format_bytes(size)} ({source}) packed at {format_bytes(speed.save_bytes_per_s)}/s and unpacked at "
+        f"{format_bytes(speed.restore_bytes_per_s)}/s",
     )
     installs = [_install_estimate(job, step, plan, evidence) for step in _distinct(job, plan)]
     return (cache, *(estimate for estimate in installs if estimate is not None))
