@@ -99,7 +99,7 @@ def timeline_svg(runs: Sequence[tuple[str, PipelineRun]], classify: ClassifyStep
     step_s = _tick_step_s(longest_s)
     ticks = [(_LABEL_WIDTH + n * step_s * scale, f"{n * step_s:g} s") for n in range(int(longest_s / step_s) + 1)]
     template = environment().get_template("timeline.svg.j2")
-    return template.render(groups=groups, ticks=ticks, width=_WIDTH, height=y + 30, axis_y=y, lane=_LANE_HEIGHT)
+    return template.render(groups=groups, ticks=ticks, width=_WIDTH, height=y + 38, axis_y=y, lane=_LANE_HEIGHT)
 
 
 def _group(title: str, run: PipelineRun, classify: ClassifyStep, scale: float, y: float) -> Group:
