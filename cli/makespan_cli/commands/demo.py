@@ -96,7 +96,7 @@ def _compare(console: Console, bench: Bench, project: Project, arguments: argpar
         with RunDisplay(console, verbose=arguments.verbose) as display:
             runs.append(bench.run(arm, workflow, display.progress, cache=cache))
         console.print(f"  makespan {runs[-1].recorded.makespan_s:.1f} s")
-        _refuse_difference(runs[0], runs[-1])
+        refuse_difference(runs[0], runs[-1])
 
     for _ in range(history):
         run(Arm.BEFORE, before, "before")
@@ -128,7 +128,12 @@ def _compare(console: Console, bench: Bench, project: Project, arguments: argpar
     return Outcome(project.name, runs, predictions, history, plan)
 
 
-def _refuse_difference(first: ArmRun, latest: ArmRun) -> None:
+def refuse_difference(first: ArmRun, latest: ArmRun) -> None:
+    """Stop the demo when a run did not check what the first one did.
+
+    Raises:
+        RefusedError: With every difference.
+    """
     differences = first.verdict.differences(latest.verdict)
     if differences:
         said = "\n".join(f"  {difference}" for difference in differences)

@@ -57,10 +57,15 @@ def verdict_of(run: LocalRun) -> Verdict:
                 label = job.labels.get(step.key)
                 if label is not None and label.kind is StepKind.RUN:
                     commands.add((str(read.steps[label.index].run).strip(), step.result))
-    return Verdict(frozenset(commands), frozenset(_tests(run.options.artifact_folder)))
+    return Verdict(frozenset(commands), frozenset(read_tests(run.options.artifact_folder)))
 
 
-def _tests(folder: Path) -> set[tuple[str, str]]:
+def read_tests(folder: Path) -> set[tuple[str, str]]:
+    """Test id (`class::name`) and outcome from every JUnit report below a folder.
+
+    Raises:
+        InputError: A report is not JUnit XML, or declares entities.
+    """
     found: set[tuple[str, str]] = set()
     for report in sorted(folder.rglob("*.xml")):
         try:
