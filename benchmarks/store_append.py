@@ -131,7 +131,7 @@ def store_write_s(root: Path, rows: Sequence[SampleRow]) -> float:
 def log_write_s(path: Path, rows: Sequence[SampleRow]) -> float:
     """The part of it that is not Python objects: the same rows as ready Arrow batches, framed and flushed."""
     ready = [sample_batch(batch, 0) for batch in batches(rows)]
-    writer = LogWriter(path)
+    writer = LogWriter(path, SAMPLES.columns)
     start = time.perf_counter()
     for batch in ready:
         writer.append(batch)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import ClassVar
 
 from makespan_model.identity import RunIdentity
 
@@ -32,15 +33,87 @@ class StepKind(StrEnum):
     USES = "uses"
 
 
+class MemoryPeakSource(StrEnum):
+    """Where a memory peak comes from, the most exact first.
+
+    `cgroup` is the kernel's own record for a cgroup that holds the step alone, page cache included.
+    `rusage` is the largest single process. `pss` and `rss` are the highest sampled sum over the tree:
+    proportional set sizes count a shared page once, resident set sizes count it in every process.
+    """
+
+    CGROUP = "cgroup"
+    RUSAGE = "rusage"
+    PSS = "pss"
+    RSS = "rss"
+
+
+class PressureSource(StrEnum):
+    """Whose tasks a pressure stall total speaks of: those of the step's container, or of the whole machine."""
+
+    CGROUP = "cgroup"
+    HOST = "host"
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutableUsage:
+    """What the processes of one name used within a step.
+
+    Attributes:
+        name: The executable's name; `other` for those beyond the largest, `unsampled` for processes that
+            lived between two readings.
+        cpu_s: CPU seconds; over all names they add up to the step's exact total.
+        memory_peak_bytes: Highest sampled sum of resident sizes; None for what was never sampled.
+        processes: How many were seen; None where nobody could count them.
+    """
+
+    name: str
+    cpu_s: float
+    memory_peak_bytes: int | None = None
+    processes: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Resources a step's whole process tree used."""
+    """Resources a step's whole process tree used, and those it was offered.
+
+    Attributes:
+        throttled_s: Time its container's tasks were held back by the CPU quota (summed over CPUs).
+        throttled_periods: Quota periods in which that happened.
+        oom_kills: Processes of its container killed for lack of memory while it ran.
+        memory_oom_events, memory_high_events, memory_max_events: How often the container came to
+            the end of its memory, to `memory.high`, and to its limit.
+        cpu_pressure_s, memory_pressure_s, io_pressure_s: Time in which some task waited for it (PSI `some`).
+        cpu_limit_cores, memory_limit_bytes: The tightest limit of the containers around it; None without one.
+        host_cpus: CPUs the step could run on.
+        host_memory_bytes: Memory of the machine.
+        executables: The share of every executable, largest CPU first.
+    """
 
     cpu_user_s: float | None = None
     cpu_system_s: float | None = None
     memory_peak_bytes: int | None = None
     io_read_bytes: int | None = None
     io_write_bytes: int | None = None
+    memory_peak_source: MemoryPeakSource | None = None
+    minor_faults: int | None = None
+    major_faults: int | None = None
+    voluntary_switches: int | None = None
+    involuntary_switches: int | None = None
+    throttled_s: float | None = None
+    throttled_periods: int | None = None
+    oom_kills: int | None = None
+    memory_oom_events: int | None = None
+    memory_high_events: int | None = None
+    memory_max_events: int | None = None
+    cpu_pressure_s: float | None = None
+    memory_pressure_s: float | None = None
+    io_pressure_s: float | None = None
+    pressure_source: PressureSource | None = None
+    cpu_limit_cores: float | None = None
+    memory_limit_bytes: int | None = None
+    host_cpus: int | None = None
+    host_memory_bytes: int | None = None
+    executables: tuple[ExecutableUsage, ...] = ()
 
     @property
     def cpu_s(self) -> float | None:
@@ -49,10 +122,28 @@ class Usage:
             return None
         return (self.cpu_user_s or 0.0) + (self.cpu_system_s or 0.0)
 
+    @property
+    def offered_cores(self) -> float | None:
+        """CPU cores the step could use at once; None when unknown."""
+        return min((n for n in (self.cpu_limit_cores, self.host_cpus) if n is not None), default=None)
+
+    @property
+    def offered_memory_bytes(self) -> int | None:
+        """Memory the step could use; None when unknown."""
+        return min((n for n in (self.memory_limit_bytes, self.host_memory_bytes) if n is not None), default=None)
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One reading of a step's process tree; rates are over the time since the reading before."""
+    """One reading of a step's process tree and of the machine; rates are over the time since the reading before.
+
+    Attributes:
+        host_cpu_cores: Cores busy on the whole machine.
+        host_memory_available_bytes: Memory the machine could still give out without swapping.
+        host_load: Its load average over one minute.
+        host_disk_used_bytes: Used space of the file system of the step's directory.
+        host_disk_read_bytes_per_s, host_disk_write_bytes_per_s: Over all of the machine's disks.
+    """
 
     time_ns: int
     cpu_cores: float
@@ -60,6 +151,12 @@ class Sample:
     processes: int
     io_read_bytes_per_s: float | None = None
     io_write_bytes_per_s: float | None = None
+    host_cpu_cores: float | None = None
+    host_memory_available_bytes: int | None = None
+    host_load: float | None = None
+    host_disk_used_bytes: int | None = None
+    host_disk_read_bytes_per_s: float | None = None
+    host_disk_write_bytes_per_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +249,93 @@ class PipelineRun:
     def cpu_s(self) -> float:
         """CPU seconds of all measured steps."""
         return sum(step.usage.cpu_s or 0.0 for job in self.jobs for step in job.steps)
+
+
+class TestOutcome(StrEnum):
+    """How a test case ended: `failed` is an assertion, `error` anything else that went wrong."""
+
+    __test__ = False  # pytest takes a class of this name for a suite.
+
+    PASSED = "passed"
+    FAILED = "failed"
+    ERROR = "error"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class TestRun:
+    """One test case as a step's test report told it.
+
+    Attributes:
+        trace_id: The run it belongs to.
+        step_span_id: The step whose report it was.
+        suite: The innermost suite's name; empty when the report has none.
+        class_name: The class or module; empty when the report has none.
+        name: The test's own name, parameters included.
+        file: The test's file as the report spells it; None when it does not.
+        duration_s: Seconds of the last try; None when the report has none.
+        retries: Tries before the last one.
+    """
+
+    __test__: ClassVar[bool] = False  # pytest takes a class of this name for a suite.
+
+    trace_id: str
+    step_span_id: str
+    suite: str
+    class_name: str
+    name: str
+    outcome: TestOutcome
+    duration_s: float | None = None
+    retries: int = 0
+    file: str | None = None
+
+    @property
+    def is_flaky(self) -> bool:
+        """Whether it failed and then passed without any change."""
+        return self.outcome is TestOutcome.PASSED and self.retries > 0
+
+
+@dataclass(frozen=True, slots=True)
+class FileDigest:
+    """A file and what was in it.
+
+    Attributes:
+        path: Relative to the workspace; absolute outside of it.
+        sha256: Of the content, in hexadecimal; `partial:` before a digest of size, head and tail of a large
+            executable; None when nobody can say what the step read (changed meanwhile, too large, gone).
+    """
+
+    path: str
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileAccesses:
+    """Which files a step used, as its system calls told it; every list is sorted by path.
+
+    Attributes:
+        read: Files of the workspace whose content it read before it had written them: its inputs.
+        written: Paths of the workspace it made, changed or removed; what was made and removed again is left out.
+        examined: Paths it only looked up and found.
+        absent: Paths it looked up in vain: their appearance would be a change of its inputs.
+        listed: Directories it listed.
+        tools: Executables from outside the workspace.
+        cut: Paths left out because a list was full.
+        incomplete: Why something may be missing; empty when nothing is known to be.
+        calls: System calls seen.
+        overhead_cpu_s: CPU seconds that tracing used.
+    """
+
+    read: tuple[FileDigest, ...] = ()
+    written: tuple[str, ...] = ()
+    examined: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
+    listed: tuple[str, ...] = ()
+    tools: tuple[FileDigest, ...] = ()
+    cut: int = 0
+    incomplete: str = ""
+    calls: int = 0
+    overhead_cpu_s: float | None = None
 
 
 def pooled_path(step_path: str) -> str:

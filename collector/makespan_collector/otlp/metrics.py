@@ -18,14 +18,14 @@ from makespan_collector.otlp.attributes import Attributes, RejectedError, decode
 from makespan_collector.store.rows import SampleRow
 from makespan_model import vocabulary as names
 
-_COLUMNS: Mapping[str, str] = {
-    names.METRIC_CPU_CORES: "cpu_cores",
-    names.METRIC_MEMORY_BYTES: "memory_bytes",
-    names.METRIC_PROCESSES: "processes",
-    names.METRIC_IO_READ: "io_read_bytes_per_s",
-    names.METRIC_IO_WRITE: "io_write_bytes_per_s",
+_COLUMNS: Mapping[str, str] = {metric: column for column, metric in names.SAMPLE_METRICS.items()}
+_INT64_MAX = 2**63 - 1
+_WHOLE = {
+    "memory_bytes": _INT64_MAX,
+    "processes": 2**31 - 1,
+    "host_memory_available_bytes": _INT64_MAX,
+    "host_disk_used_bytes": _INT64_MAX,
 }
-_WHOLE = {"memory_bytes": 2**63 - 1, "processes": 2**31 - 1}
 
 _Key = tuple[str, str, int]
 

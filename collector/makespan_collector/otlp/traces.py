@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, TypeVar
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
@@ -27,7 +29,10 @@ from makespan_collector.otlp.attributes import (
 )
 from makespan_collector.store.rows import SpanKind, SpanRow
 from makespan_model import vocabulary as names
-from makespan_model.records import Result, StepKind
+from makespan_model.executable_usage import parse_executables
+from makespan_model.records import MemoryPeakSource, PressureSource, Result, StepKind
+
+_Word = TypeVar("_Word", bound=StrEnum)
 
 _RESULTS: Mapping[str, Result] = {result.value: result for result in Result}
 _STEP_KINDS: Mapping[str, StepKind] = {kind.value: kind for kind in StepKind}
@@ -111,13 +116,30 @@ def _decode_span(span: Span, resource: Attributes) -> SpanRow:
         step_kind=_step_kind(attributes) if in_step else None,
         result=_result(span, attributes, kind),
         exit_code=small_whole(attributes, names.PROCESS_EXIT_CODE) if in_step else None,
-        cpu_user_s=amount(attributes, names.CPU_USER_S) if in_step else None,
-        cpu_system_s=amount(attributes, names.CPU_SYSTEM_S) if in_step else None,
-        memory_peak_bytes=whole(attributes, names.MEMORY_PEAK_BYTES) if in_step else None,
-        io_read_bytes=whole(attributes, names.IO_READ_BYTES) if in_step else None,
-        io_write_bytes=whole(attributes, names.IO_WRITE_BYTES) if in_step else None,
+        **(_usage(attributes) if in_step else {}),
         raw=span.SerializeToString(),
     )
+
+
+def _usage(attributes: Attributes) -> dict[str, Any]:
+    found: dict[str, Any] = {name: amount(attributes, key) for name, key in names.USAGE_AMOUNTS.items()}
+    found |= {name: whole(attributes, key) for name, key in names.USAGE_COUNTS.items()}
+    found["memory_peak_source"] = _word(attributes, names.MEMORY_PEAK_SOURCE, MemoryPeakSource)
+    found["pressure_source"] = _word(attributes, names.PRESSURE_SOURCE, PressureSource)
+    executables = text(attributes, names.PROCESSES)
+    try:
+        parse_executables(executables or "[]")
+    except ValueError as error:
+        raise RejectedError(f"{names.PROCESSES}: {error}") from error
+    return {**found, "executables": executables}
+
+
+def _word(attributes: Attributes, key: str, words: type[_Word]) -> _Word | None:
+    value = text(attributes, key)
+    try:
+        return None if value is None else words(value)
+    except ValueError:
+        raise RejectedError(f"{key} must be one of {', '.join(words)}, not {value!r}") from None
 
 
 def _required(attributes: Attributes, key: str) -> str:

@@ -7,8 +7,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from makespan_collector.store.rows import SpanKind
+from makespan_model.executable_usage import parse_executables
 from makespan_model.identity import RunIdentity
-from makespan_model.records import JobRun, PipelineRun, Result, StepKind, StepRun, Usage
+from makespan_model.records import (
+    JobRun,
+    MemoryPeakSource,
+    PipelineRun,
+    PressureSource,
+    Result,
+    StepKind,
+    StepRun,
+    Usage,
+)
+from makespan_model.vocabulary import USAGE_AMOUNTS, USAGE_COUNTS
 
 Row = Mapping[str, Any]
 
@@ -95,13 +106,18 @@ def _assemble_step(span: Row) -> StepRun:
         kind=StepKind(span["step_kind"]),
         index=span["step_index"],
         exit_code=span["exit_code"],
-        usage=Usage(
-            cpu_user_s=span["cpu_user_s"],
-            cpu_system_s=span["cpu_system_s"],
-            memory_peak_bytes=span["memory_peak_bytes"],
-            io_read_bytes=span["io_read_bytes"],
-            io_write_bytes=span["io_write_bytes"],
-        ),
+        usage=_assemble_usage(span),
+    )
+
+
+def _assemble_usage(span: Row) -> Usage:
+    numbers = {name: span[name] for name in (*USAGE_AMOUNTS, *USAGE_COUNTS)}
+    peak, pressure = span["memory_peak_source"], span["pressure_source"]
+    return Usage(
+        **numbers,
+        memory_peak_source=None if peak is None else MemoryPeakSource(peak),
+        pressure_source=None if pressure is None else PressureSource(pressure),
+        executables=() if span["executables"] is None else parse_executables(span["executables"]),
     )
 
 

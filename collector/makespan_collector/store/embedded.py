@@ -188,7 +188,7 @@ class _TableLog:
         remove_superseded(root, table)
         listing = list_segments(root / table.name)
         for segment in listing.logs:
-            if repair_log(segment.path, table.columns):
+            if repair_log(segment.path, table.columns, table.first_columns):
                 _log.warning("%s ended in the middle of a write, which was not acknowledged; cut off", segment.path)
         self._number = listing.last_number
         self.closed_logs = len(listing.logs)
@@ -198,7 +198,7 @@ class _TableLog:
         if self._writer is None:
             self._number += 1
             try:
-                self._writer = LogWriter(log_path(self._root / self._table.name, self._number))
+                self._writer = LogWriter(log_path(self._root / self._table.name, self._number), self._table.columns)
             except OSError as error:
                 raise self._unavailable(error) from error
         return (self._number << SEQUENCE_SHIFT) + self._writer.rows

@@ -1,9 +1,12 @@
 """An append-only log of Arrow batches in which a torn end is recognised and ignored.
 
 Layout: the eight bytes of `MAGIC`, then frames. A frame is `<u32 payload length><u32 CRC-32 of the
-payload>` (little endian) and the payload: one Arrow IPC record batch message. One frame is one group
-commit, so a broken frame can only be the last one; a broken frame that others follow is damage.
-The table's schema belongs to the store's format number, so it is not repeated in each segment.
+payload>` (little endian) and the payload. The first frame holds the columns (an Arrow IPC schema message),
+every other one an Arrow IPC record batch message. One frame is one group commit, so a broken frame can
+only be the last one; a broken frame that others follow is damage.
+
+A table may gain columns: a segment that lacks some reads as if they were empty. Segments of the first
+format (`FIRST_MAGIC`) have no frame for their columns.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from __future__ import annotations
 import os
 import struct
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +22,8 @@ import pyarrow as pa
 
 from makespan_model.errors import InputError
 
-MAGIC = b"MKSPLOG1"
+FIRST_MAGIC = b"MKSPLOG1"
+MAGIC = b"MKSPLOG2"
 _HEADER = struct.Struct("<II")
 
 
@@ -36,13 +41,16 @@ class LogWriter:
 
     Args:
         path: Must not exist.
+        schema: The columns of every batch to come.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
         self.path = path
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
-        _write_all(self._descriptor, MAGIC)
-        self.size_bytes = len(MAGIC)
+        payload = memoryview(schema.serialize())
+        frame = _HEADER.pack(len(payload), zlib.crc32(payload))
+        _write_all(self._descriptor, MAGIC, frame, payload)
+        self.size_bytes = len(MAGIC) + len(frame) + len(payload)
         self.rows = 0
         sync_directory(path.parent)
 
@@ -70,20 +78,39 @@ class LogWriter:
             self._descriptor = -1
 
 
-def read_log(path: Path, schema: pa.Schema) -> LogContents:
+def read_log(path: Path, schema: pa.Schema, first_schema: pa.Schema | None = None) -> LogContents:
     """Every whole batch of a segment, also of one that is being written.
+
+    Args:
+        path: The segment.
+        schema: The columns the batches shall have; those the segment lacks are null.
+        first_schema: The columns of a segment of the first format; None where there can be none.
 
     Raises:
         FileNotFoundError: The segment was compacted in the meantime.
         InputError: Damage before the end of the file, with its place.
     """
     data = path.read_bytes()
-    if not data.startswith(MAGIC):
-        if MAGIC.startswith(data):
+    magic = data[: len(MAGIC)]
+    if magic != MAGIC and (magic != FIRST_MAGIC or first_schema is None):
+        if any(known.startswith(data) for known in (MAGIC, FIRST_MAGIC)):
             return LogContents((), len(data), torn=True)
         raise InputError(f"{path}: not a log segment of this store (its first bytes are {data[:8]!r})")
-    view = memoryview(data)
+    stored = first_schema if magic == FIRST_MAGIC else None
     batches = []
+    end = len(MAGIC)
+    for payload, end in _frames(path, data):  # noqa: B007 - the end of the last whole frame is wanted
+        message = pa.py_buffer(payload)
+        if stored is None:
+            stored = pa.ipc.read_schema(message)
+        else:
+            batches.append(_with_columns(pa.ipc.read_record_batch(message, stored), schema))
+    return LogContents(tuple(batches), end, torn=end < len(data))
+
+
+def _frames(path: Path, data: bytes) -> Iterator[tuple[memoryview, int]]:
+    """The payload of every whole frame and where the frame ends."""
+    view = memoryview(data)
     offset = len(MAGIC)
     while offset + _HEADER.size <= len(data):
         length, checksum = _HEADER.unpack_from(view, offset)
@@ -98,14 +125,23 @@ def read_log(path: Path, schema: pa.Schema) -> LogContents:
                     f"{path}: damaged at byte {offset}, with data after it; restore this file from a backup"
                 )
             break
-        batches.append(pa.ipc.read_record_batch(pa.py_buffer(payload), schema))
         offset = start + length
-    return LogContents(tuple(batches), offset, torn=offset < len(data))
+        yield payload, offset
 
 
-def repair_log(path: Path, schema: pa.Schema) -> bool:
+def _with_columns(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    if batch.schema.equals(schema):
+        return batch
+    there = set(batch.schema.names)
+    columns = [
+        batch.column(field.name) if field.name in there else pa.nulls(batch.num_rows, field.type) for field in schema
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def repair_log(path: Path, schema: pa.Schema, first_schema: pa.Schema | None = None) -> bool:
     """Cut off a torn end, which was never acknowledged; True when there was one."""
-    contents = read_log(path, schema)
+    contents = read_log(path, schema, first_schema)
     if contents.torn:
         with path.open("r+b") as file:
             file.truncate(contents.valid_bytes)

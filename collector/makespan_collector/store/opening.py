@@ -12,7 +12,9 @@ from makespan_collector.store.schema import TABLES
 from makespan_model.errors import InputError, UnavailableError
 
 FORMAT_FILE = "format"
-FORMAT = 1
+FORMAT = 2
+"""1: logs that do not name their columns. 2: logs that do; what was written in 1 stays readable."""
+_OLDER = ("1",)
 
 
 def open_store(path: Path, *, read_only: bool = False) -> Store:
@@ -34,7 +36,6 @@ def open_store(path: Path, *, read_only: bool = False) -> Store:
         _create(path)
     except OSError as error:
         raise UnavailableError(f"cannot make a store at {path}: {error.strerror or error}") from error
-    _check_format(path)
     return EmbeddedStore(path)
 
 
@@ -42,6 +43,10 @@ def _create(path: Path) -> None:
     path.mkdir(parents=True, exist_ok=True)
     marker = path / FORMAT_FILE
     if marker.exists():
+        _check_format(path)
+        if _format(path) != str(FORMAT):
+            # An older release must not append to this store from now on.
+            _mark(path)
         return
     known = {table.name for table in TABLES}
     foreign = sorted(entry.name for entry in path.iterdir() if entry.name not in known and entry.suffix != ".tmp")
@@ -50,16 +55,24 @@ def _create(path: Path) -> None:
     for table in TABLES:
         (path / table.name).mkdir(exist_ok=True)
     # The marker comes last: a directory that has it is complete.
+    _mark(path)
+
+
+def _mark(path: Path) -> None:
     temporary = path / f"{FORMAT_FILE}.{os.getpid()}.tmp"
     with temporary.open("w") as file:
         file.write(f"{FORMAT}\n")
         file.flush()
         os.fsync(file.fileno())
-    temporary.rename(marker)
+    temporary.rename(path / FORMAT_FILE)
     sync_directory(path)
 
 
+def _format(path: Path) -> str:
+    return (path / FORMAT_FILE).read_text("utf-8", "replace").strip()
+
+
 def _check_format(path: Path) -> None:
-    text = (path / FORMAT_FILE).read_text("utf-8", "replace").strip()
-    if text != str(FORMAT):
-        raise InputError(f"{path / FORMAT_FILE} says {text!r}; this version of makespan reads format {FORMAT}")
+    text = _format(path)
+    if text not in (*_OLDER, str(FORMAT)):
+        raise InputError(f"{path / FORMAT_FILE} says {text!r}; this version of makespan reads formats up to {FORMAT}")

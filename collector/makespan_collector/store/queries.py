@@ -53,12 +53,14 @@ def connect(table: TableSchema, segments: Sequence[Segment]) -> Iterator[duckdb.
     try:
         connection.register("log_rows", _logs(table, segments))
         columns = ", ".join(f'"{name}"' for name in table.columns.names)
-        sources = [f"SELECT {columns} FROM log_rows"]  # noqa: S608 (column names are ours)
+        sources = ["SELECT * FROM log_rows"]
         compacted = [str(segment.path) for segment in segments if not segment.is_log]
         if compacted:
             files = ", ".join("'" + path.replace("'", "''") + "'" for path in compacted)
-            sources.append(f"SELECT {columns} FROM read_parquet([{files}])")  # noqa: S608 (quoted above)
-        connection.execute(f"CREATE TEMP VIEW rows AS {' UNION ALL '.join(sources)}")
+            sources.append(f"SELECT * FROM read_parquet([{files}], union_by_name = true)")  # noqa: S608 (quoted above)
+        # By name: segments from before a table gained a column lack it, and read as null there.
+        everything = " UNION ALL BY NAME ".join(sources)
+        connection.execute(f"CREATE TEMP VIEW rows AS SELECT {columns} FROM ({everything})")  # noqa: S608
         yield connection
     finally:
         connection.close()
@@ -73,6 +75,9 @@ def fetch(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[
 
 def _logs(table: TableSchema, segments: Sequence[Segment]) -> pa.Table:
     batches = [
-        batch for segment in segments if segment.is_log for batch in read_log(segment.path, table.columns).batches
+        batch
+        for segment in segments
+        if segment.is_log
+        for batch in read_log(segment.path, table.columns, table.first_columns).batches
     ]
     return pa.Table.from_batches(batches, schema=table.columns)

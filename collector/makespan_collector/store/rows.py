@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from makespan_model.records import Result, StepKind
+from makespan_model.records import MemoryPeakSource, PressureSource, Result, StepKind
 
 
 class SpanKind(StrEnum):
@@ -26,6 +26,7 @@ class SpanRow:
         span_id: 16 hexadecimal digits.
         parent_span_id: 16 hexadecimal digits; None at the root.
         needs: Job ids a job waited for; None when nobody recorded them.
+        executables: `makespan.processes` as it came: JSON.
         raw: The serialized OTLP span, where the columns do not hold everything it says.
     """
 
@@ -58,6 +59,26 @@ class SpanRow:
     memory_peak_bytes: int | None = None
     io_read_bytes: int | None = None
     io_write_bytes: int | None = None
+    memory_peak_source: MemoryPeakSource | None = None
+    minor_faults: int | None = None
+    major_faults: int | None = None
+    voluntary_switches: int | None = None
+    involuntary_switches: int | None = None
+    throttled_s: float | None = None
+    throttled_periods: int | None = None
+    oom_kills: int | None = None
+    memory_oom_events: int | None = None
+    memory_high_events: int | None = None
+    memory_max_events: int | None = None
+    cpu_pressure_s: float | None = None
+    memory_pressure_s: float | None = None
+    io_pressure_s: float | None = None
+    pressure_source: PressureSource | None = None
+    cpu_limit_cores: float | None = None
+    memory_limit_bytes: int | None = None
+    host_cpus: int | None = None
+    host_memory_bytes: int | None = None
+    executables: str | None = None
     raw: bytes | None = None
 
 
@@ -73,3 +94,9 @@ class SampleRow:
     processes: int | None = None
     io_read_bytes_per_s: float | None = None
     io_write_bytes_per_s: float | None = None
+    host_cpu_cores: float | None = None
+    host_memory_available_bytes: int | None = None
+    host_load: float | None = None
+    host_disk_used_bytes: int | None = None
+    host_disk_read_bytes_per_s: float | None = None
+    host_disk_write_bytes_per_s: float | None = None

@@ -14,6 +14,7 @@ from makespan_collector.store.queries import fetch, query
 from makespan_collector.store.rows import SpanKind
 from makespan_collector.store.schema import SAMPLES, SPANS
 from makespan_model.records import PipelineRun, Sample
+from makespan_model.vocabulary import SAMPLE_METRICS
 
 _COLUMNS = ", ".join(name for name in SPANS.columns.names if name not in ("seq", "raw"))
 _OURS = f"kind <> '{SpanKind.DETAIL}'"
@@ -69,7 +70,7 @@ def pipelines(root: Path) -> list[PipelineSummary]:
 def samples(root: Path, trace_id: str, span_id: str) -> list[Sample]:
     """See `Store.samples`."""
     sql = f"""
-        SELECT time_ns, cpu_cores, memory_bytes, processes, io_read_bytes_per_s, io_write_bytes_per_s
+        SELECT time_ns, {", ".join(SAMPLE_METRICS)}
         FROM ({merged_rows(SAMPLES)})
         WHERE trace_id = ? AND span_id = ?
             AND cpu_cores IS NOT NULL AND memory_bytes IS NOT NULL AND processes IS NOT NULL

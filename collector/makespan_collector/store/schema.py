@@ -49,6 +49,26 @@ _SPANS = pa.schema(
         ("memory_peak_bytes", pa.int64()),
         ("io_read_bytes", pa.int64()),
         ("io_write_bytes", pa.int64()),
+        ("memory_peak_source", pa.string()),
+        ("minor_faults", pa.int64()),
+        ("major_faults", pa.int64()),
+        ("voluntary_switches", pa.int64()),
+        ("involuntary_switches", pa.int64()),
+        ("throttled_s", pa.float64()),
+        ("throttled_periods", pa.int64()),
+        ("oom_kills", pa.int64()),
+        ("memory_oom_events", pa.int64()),
+        ("memory_high_events", pa.int64()),
+        ("memory_max_events", pa.int64()),
+        ("cpu_pressure_s", pa.float64()),
+        ("memory_pressure_s", pa.float64()),
+        ("io_pressure_s", pa.float64()),
+        ("pressure_source", pa.string()),
+        ("cpu_limit_cores", pa.float64()),
+        ("memory_limit_bytes", pa.int64()),
+        ("host_cpus", pa.int64()),
+        ("host_memory_bytes", pa.int64()),
+        ("executables", pa.string()),
         ("raw", pa.binary()),
     ]
 )
@@ -64,8 +84,60 @@ _SAMPLES = pa.schema(
         ("processes", pa.int32()),
         ("io_read_bytes_per_s", pa.float64()),
         ("io_write_bytes_per_s", pa.float64()),
+        ("host_cpu_cores", pa.float64()),
+        ("host_memory_available_bytes", pa.int64()),
+        ("host_load", pa.float64()),
+        ("host_disk_used_bytes", pa.int64()),
+        ("host_disk_read_bytes_per_s", pa.float64()),
+        ("host_disk_write_bytes_per_s", pa.float64()),
     ]
 )
+
+# What the columns were while logs did not say so themselves (`MKSPLOG1`): never to be changed.
+_FIRST_SPANS = [
+    "seq",
+    "trace_id",
+    "span_id",
+    "kind",
+    "name",
+    "start_ns",
+    "end_ns",
+    "parent_span_id",
+    "provider",
+    "repository",
+    "run_id",
+    "attempt",
+    "pipeline",
+    "ref",
+    "commit",
+    "job_id",
+    "job_name",
+    "worker",
+    "needs",
+    "queued_ns",
+    "step_path",
+    "step_index",
+    "step_kind",
+    "result",
+    "exit_code",
+    "cpu_user_s",
+    "cpu_system_s",
+    "memory_peak_bytes",
+    "io_read_bytes",
+    "io_write_bytes",
+    "raw",
+]
+_FIRST_SAMPLES = [
+    "seq",
+    "trace_id",
+    "span_id",
+    "time_ns",
+    "cpu_cores",
+    "memory_bytes",
+    "processes",
+    "io_read_bytes_per_s",
+    "io_write_bytes_per_s",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,18 +147,32 @@ class TableSchema:
     Attributes:
         name: The table's folder.
         key: Columns that make a row the same row; the later one wins.
+        first_columns: Those of logs whose segment does not name its columns.
         order: Columns a compacted segment is sorted by, so that a query skips most row groups.
     """
 
     name: str
     columns: pa.Schema
+    first_columns: pa.Schema
     key: tuple[str, ...]
     order: tuple[str, ...]
 
 
-SPANS = TableSchema("spans", _SPANS, ("trace_id", "span_id"), ("repository", "pipeline", "start_ns", "trace_id"))
+SPANS = TableSchema(
+    "spans",
+    _SPANS,
+    pa.schema([_SPANS.field(name) for name in _FIRST_SPANS]),
+    ("trace_id", "span_id"),
+    ("repository", "pipeline", "start_ns", "trace_id"),
+)
 # Rows of one instant come from several metrics, so a later row completes the earlier one instead of replacing it.
-SAMPLES = TableSchema("samples", _SAMPLES, ("trace_id", "span_id", "time_ns"), ("trace_id", "span_id", "time_ns"))
+SAMPLES = TableSchema(
+    "samples",
+    _SAMPLES,
+    pa.schema([_SAMPLES.field(name) for name in _FIRST_SAMPLES]),
+    ("trace_id", "span_id", "time_ns"),
+    ("trace_id", "span_id", "time_ns"),
+)
 TABLES = (SPANS, SAMPLES)
 
 _span_values = attrgetter(*_SPANS.names[1:])

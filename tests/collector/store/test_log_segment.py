@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,7 +22,7 @@ def batch(*numbers: int) -> pa.RecordBatch:
 def write(path: Path, *batches: pa.RecordBatch) -> list[int]:
     """The segment's size after each batch."""
     path.unlink(missing_ok=True)
-    writer = LogWriter(path)
+    writer = LogWriter(path, SCHEMA)
     ends = [writer.size_bytes]
     for item in batches:
         writer.append(item)
@@ -75,8 +77,39 @@ def test_damage_before_other_frames_is_an_error_with_its_place(tmp_path: Path) -
     data = bytearray(path.read_bytes())
     data[(first + second) // 2] ^= 1
     path.write_bytes(data)
-    with pytest.raises(InputError, match=r"a\.log: damaged at byte 8"):
+    with pytest.raises(InputError, match=rf"a\.log: damaged at byte {first},"):
         read_log(path, SCHEMA)
+
+
+def test_damage_to_the_columns_is_an_error_with_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    write(path, batch(1))
+    data = bytearray(path.read_bytes())
+    data[40] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=r"a\.log: damaged at byte 8,"):
+        read_log(path, SCHEMA)
+
+
+def test_columns_a_segment_does_not_have_yet_read_as_null(tmp_path: Path) -> None:
+    write(tmp_path / "a.log", batch(1, 2))
+    later = pa.schema([SCHEMA.field("n"), ("added", pa.float64()), SCHEMA.field("text")])
+
+    (read,) = read_log(tmp_path / "a.log", later).batches
+
+    assert read.to_pydict() == {"n": [1, 2], "added": [None, None], "text": ["11111", "22222"]}
+
+
+def test_a_segment_of_the_first_format_is_read_with_the_columns_of_its_time(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    payload = batch(7).serialize().to_pybytes()
+    path.write_bytes(b"MKSPLOG1" + struct.pack("<II", len(payload), zlib.crc32(payload)) + payload)
+    later = pa.schema([*SCHEMA, ("added", pa.float64())])
+
+    (read,) = read_log(path, later, SCHEMA).batches
+
+    assert read.to_pydict() == {"n": [7], "text": ["77777"], "added": [None]}
+    assert not repair_log(path, later, SCHEMA)
 
 
 def test_a_file_of_another_kind_is_an_error(tmp_path: Path) -> None:
@@ -98,4 +131,4 @@ def test_repair_cuts_a_torn_end_off_once(tmp_path: Path) -> None:
 def test_an_existing_segment_is_never_written_over(tmp_path: Path) -> None:
     write(tmp_path / "a.log", batch(1))
     with pytest.raises(FileExistsError):
-        LogWriter(tmp_path / "a.log")
+        LogWriter(tmp_path / "a.log", SCHEMA)
