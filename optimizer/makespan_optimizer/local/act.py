@@ -67,6 +67,7 @@ class _OpenLeg:
     start_ns: int
     end_ns: int
     result: Result | None = None
+    saw_error: bool = False
     started: dict[str, int] = field(default_factory=dict)
     tolerated: set[str] = field(default_factory=set)
     steps: list[ActStep] = field(default_factory=list)
@@ -147,7 +148,8 @@ class ActCall:
                     self._need_failed = True
         exit_code = self._process.wait()
         self._end_processes()
-        legs = tuple(_close(leg) for leg in self._legs.values())
+        blamed = any(leg.saw_error for leg in self._legs.values())
+        legs = tuple(_close(leg, blamed=blamed) for leg in self._legs.values())
         # act also exits 1 for the stub of a need that failed, whatever became of the job itself.
         failed = exit_code != 0 and not legs and not self._need_failed
         said = self._error[:_TAIL_LINES]
@@ -167,6 +169,7 @@ class ActCall:
         label = job_label(self._job_id, matrix if isinstance(matrix, dict) else None)
         leg = self._legs.setdefault(label, _OpenLeg(label, now_ns, now_ns))
         leg.end_ns = now_ns
+        leg.saw_error = leg.saw_error or event.get("level") == "error"
         text = str(event.get("msg", ""))
         if event.get("raw_output"):
             leg.tail.append(text.rstrip("\n"))
@@ -207,8 +210,15 @@ def _parse(line: str) -> dict[str, object] | None:
     return event if isinstance(event, dict) else None
 
 
-def _close(leg: _OpenLeg) -> ActLeg:
-    return ActLeg(leg.label, leg.result or Result.ERROR, leg.start_ns, leg.end_ns, tuple(leg.steps))
+def _close(leg: _OpenLeg, *, blamed: bool) -> ActLeg:
+    """One leg as it ended; `blamed` says that some leg reported an error of its own.
+
+    act keeps one result for the whole matrix: after the first failure each later leg is said to have failed.
+    """
+    result = leg.result or Result.ERROR
+    if result is Result.FAILURE and blamed and not leg.saw_error:
+        result = Result.SUCCESS
+    return ActLeg(leg.label, result, leg.start_ns, leg.end_ns, tuple(leg.steps))
 
 
 def agent_shell() -> tuple[str, ...]:

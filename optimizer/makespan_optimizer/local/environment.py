@@ -25,6 +25,10 @@ def job_environment(host: Mapping[str, str], *, home: Path, temporary: Path) -> 
     kept = {
         name: value for name, value in host.items() if name not in _FOREIGN and not name.startswith(_FOREIGN_PREFIXES)
     }
+    if host.get("VIRTUAL_ENV") and "PATH" in kept:
+        # A job's `pip install` must not end up in the environment somebody happens to have activated.
+        active = os.path.join(host["VIRTUAL_ENV"], "bin")  # noqa: PTH118 - compared as text
+        kept["PATH"] = os.pathsep.join(folder for folder in kept["PATH"].split(os.pathsep) if folder != active)
     return kept | package_settings(host) | {"HOME": str(home), "TMPDIR": str(temporary)}
 
 

@@ -42,7 +42,7 @@ class LocalOptions:
         runners: Jobs that run at once.
         cache_folder: Where `actions/cache` entries live between runs.
         artifact_folder: Where this run's artifacts go.
-        tool_folder: Links to interpreters, at a path that is the same in every run.
+        tool_folder: What stand-ins keep from run to run: pip for the environments of jobs.
         spool: The agent's spool; its records are sent after the run, not while it is measured.
         host: Environment of this process.
     """

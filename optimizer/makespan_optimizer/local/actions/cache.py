@@ -13,11 +13,12 @@ import json
 import os
 import subprocess
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
+from makespan_optimizer.local.actions.globs import matches, read_patterns
 from makespan_optimizer.local.actions.protocol import (
     ActionError,
-    matching_paths,
     read_flag,
     read_input,
     run_action,
@@ -30,21 +31,23 @@ _KEY_LENGTH_LIMIT = 512  # actions/cache: "Key Validation Error: ... cannot be l
 
 
 def restore() -> None:
-    """Unpack the entry of `key`, or the newest one that a restore key is a prefix of."""
-    key, paths = _key(), read_input("path")
-    version = _version(paths)
+    """Unpack the entry of `key`, or the newest one that the key or a restore key is a prefix of."""
+    key, paths = _key(), _paths()
     started = time.monotonic()
-    entry = _find(version, key, read_input("restore-keys").splitlines())
-    hit = entry is not None and entry["key"] == key
+    entry = _find_for_restore(_version(paths), key, read_input("restore-keys").splitlines())
+    hit = entry is not None and entry.key == key
     if entry is None:
         print(f"Cache not found for key {key}")
         if read_flag("fail-on-cache-miss"):
             raise ActionError(f"no cache entry for key {key} and fail-on-cache-miss is set")
+    elif read_flag("lookup-only"):
+        print(f"Cache found with key {entry.key}, not restored: lookup-only is set")
     else:
-        size = sum(_unpack(_folder() / name) for name in _archives(entry))
-        print(f"Cache restored from key {entry['key']}: {size} bytes in {time.monotonic() - started:.2f} s")
-        write_output("cache-matched-key", str(entry["key"]))
-    write_output("cache-hit", "true" if hit else "false")
+        size = sum(_unpack(_folder() / name) for name in entry.archives)
+        print(f"Cache restored from key {entry.key}: {size} bytes in {time.monotonic() - started:.2f} s")
+    write_output("cache-matched-key", entry.key if entry else "")
+    # actions/cache: "If there's a cache miss, this will be an empty string."
+    write_output("cache-hit", "" if entry is None else "true" if hit else "false")
     write_output("cache-primary-key", key)
     _state_file().write_text(json.dumps({"key": key, "paths": paths, "hit": hit}), "utf-8")
 
@@ -64,15 +67,15 @@ def save_after() -> None:
 
 def save() -> None:
     """`actions/cache/save`."""
-    _save(_key(), read_input("path"))
+    _save(_key(), _paths())
 
 
 def _save(key: str, paths: str) -> None:
     version = _version(paths)
-    if _find(version, key, []) is not None:
+    if any(entry.key == key for entry in _entries(version)):
         print(f"Cache entry {key} exists already, not saving")
         return
-    found = matching_paths(paths)
+    found = matches(read_patterns(paths, workspace()), with_descendants=False)
     if not found:
         print(f"::warning::none of the cached paths exists: {' '.join(paths.split())}")
         return
@@ -90,24 +93,40 @@ def _save(key: str, paths: str) -> None:
     print(f"Cache saved with key {key}: {size} bytes in {time.monotonic() - started:.2f} s")
 
 
-def _find(version: str, key: str, restore_keys: list[str]) -> dict[str, object] | None:
-    entries = []
-    for file in _folder().glob("*.json"):
-        entry = json.loads(file.read_text("utf-8"))
-        if entry["version"] == version:
-            entries.append(entry)
-    entries.sort(key=lambda entry: int(entry["created_ns"]), reverse=True)
-    wanted: list[dict[str, object]] = [entry for entry in entries if entry["key"] == key]
-    for prefix in filter(None, map(str.strip, restore_keys)):
-        wanted += [entry for entry in entries if str(entry["key"]).startswith(prefix)]
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    key: str
+    archives: tuple[str, ...]
+    created_ns: int
+
+
+def _find_for_restore(version: str, key: str, restore_keys: list[str]) -> _Entry | None:
+    """The exact key, else the newest entry that begins with the key, else with the first restore key that has one."""
+    entries = _entries(version)
+    wanted = [entry for entry in entries if entry.key == key]
+    for prefix in (key, *filter(None, map(str.strip, restore_keys))):
+        wanted += [entry for entry in entries if entry.key.startswith(prefix)]
     return wanted[0] if wanted else None
 
 
-def _archives(entry: dict[str, object]) -> list[str]:
-    names = entry["archives"]
-    if not isinstance(names, list) or any("/" in str(name) for name in names):
-        raise ActionError(f"damaged cache entry {entry['key']}")
-    return [str(name) for name in names]
+def _entries(version: str) -> list[_Entry]:
+    """Entries made of the same paths, newest first; a damaged one is no entry."""
+    found = []
+    for file in _folder().glob("*.json"):
+        try:
+            read = json.loads(file.read_text("utf-8"))
+            archives = tuple(str(name) for name in read["archives"])
+            entry = _Entry(str(read["key"]), archives, int(read["created_ns"]))
+            own = read["version"] == version
+            # Archives are ours by name: an entry must not lead to another file.
+            if any(name.partition(".")[0] != file.stem or "/" in name for name in archives):
+                raise ValueError("its archives have foreign names")
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            print(f"::warning::the cache entry {file.name} is damaged and not used: {error}")
+            continue
+        if own:
+            found.append(entry)
+    return sorted(found, key=lambda entry: entry.created_ns, reverse=True)
 
 
 def _by_root(paths: list[Path]) -> dict[str, list[str]]:
@@ -159,9 +178,14 @@ def _key() -> str:
         raise ActionError("the input key is required")
     if len(key) > _KEY_LENGTH_LIMIT or "," in key:
         raise ActionError(f"the key must be at most {_KEY_LENGTH_LIMIT} characters and hold no comma: {key!r}")
-    if not read_input("path") and os.environ.get("MAKESPAN_INPUT_PATH") is not None:
-        raise ActionError("the input path is empty")
     return key
+
+
+def _paths() -> str:
+    paths = read_input("path")
+    if not paths:
+        raise ActionError("the input path is required")
+    return paths
 
 
 def _version(paths: str) -> str:

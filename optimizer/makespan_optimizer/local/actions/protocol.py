@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -32,10 +31,9 @@ def read_flag(name: str, *, default: bool = False) -> bool:
 
 def write_output(name: str, value: str) -> None:
     """Set an output of the step."""
-    if "\n" in value or "\r" in value:
-        raise ActionError(f"output {name} holds a line break")
+    end = f"end-{os.urandom(8).hex()}"
     with Path(os.environ["GITHUB_OUTPUT"]).open("a", encoding="utf-8") as file:
-        file.write(f"{name}={value}\n")
+        file.write(f"{name}<<{end}\n{value}\n{end}\n")
 
 
 def workspace() -> Path:
@@ -53,23 +51,6 @@ def shared_folder(variable: str) -> Path:
     if not folder:
         raise ActionError(f"{variable} is not set: this command only runs inside `makespan exec`")
     return Path(folder)
-
-
-def matching_paths(patterns: str) -> list[Path]:
-    """Existing paths for a `path:` input: one glob a line, `!` excludes, `~` is the home, `**` any depth."""
-    found: dict[Path, None] = {}
-    for line in filter(None, map(str.strip, patterns.splitlines())):
-        pattern = line.removeprefix("!").strip()
-        absolute = workspace() / Path(pattern).expanduser()
-        # Path.glob takes no absolute pattern.
-        matches = [Path(match) for match in sorted(glob.glob(str(absolute), recursive=True, include_hidden=True))]  # noqa: PTH207
-        for match in matches:
-            path = Path(os.path.normpath(match))
-            if line.startswith("!"):
-                found.pop(path, None)
-            else:
-                found[path] = None
-    return list(found)
 
 
 def run_action(commands: Mapping[str, Callable[[], None]]) -> None:
