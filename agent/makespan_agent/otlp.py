@@ -21,6 +21,7 @@ from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, Trace
 
 from makespan_agent.step_record import StepRecord
 from makespan_model import vocabulary as names
+from makespan_model.executable_usage import render_executables
 from makespan_model.records import Result, Sample
 
 SERVICE_NAME = "makespan-agent"
@@ -32,7 +33,34 @@ _GAUGES: tuple[tuple[str, str, str, Callable[[Sample], float | None]], ...] = (
     (names.METRIC_PROCESSES, "{process}", "Processes of the step", lambda sample: sample.processes),
     (names.METRIC_IO_READ, "By/s", "Bytes read from storage", lambda sample: sample.io_read_bytes_per_s),
     (names.METRIC_IO_WRITE, "By/s", "Bytes written to storage", lambda sample: sample.io_write_bytes_per_s),
+    (names.METRIC_HOST_CPU, "{cpu}", "CPU cores busy on the machine", lambda sample: sample.host_cpu_cores),
+    (
+        names.METRIC_HOST_MEMORY_AVAILABLE,
+        "By",
+        "Memory the machine could still give out",
+        lambda sample: sample.host_memory_available_bytes,
+    ),
+    (names.METRIC_HOST_LOAD, "{task}", "Load average over one minute", lambda sample: sample.host_load),
+    (
+        names.METRIC_HOST_DISK_USED,
+        "By",
+        "Used space of the file system of the step's directory",
+        lambda sample: sample.host_disk_used_bytes,
+    ),
+    (
+        names.METRIC_HOST_DISK_READ,
+        "By/s",
+        "Bytes read from the machine's disks",
+        lambda sample: sample.host_disk_read_bytes_per_s,
+    ),
+    (
+        names.METRIC_HOST_DISK_WRITE,
+        "By/s",
+        "Bytes written to the machine's disks",
+        lambda sample: sample.host_disk_write_bytes_per_s,
+    ),
 )
+_USAGE = names.USAGE_AMOUNTS | names.USAGE_COUNTS | names.USAGE_SOURCES
 
 
 def span_of(record: StepRecord) -> ReadableSpan:
@@ -97,11 +125,8 @@ def _span_attributes(record: StepRecord) -> dict[str, str | int | float]:
         names.STEP_KIND: step.kind.value,
         names.PROCESS_EXIT_CODE: step.exit_code,
         names.ERROR_TYPE: record.error_type,
-        names.CPU_USER_S: usage.cpu_user_s,
-        names.CPU_SYSTEM_S: usage.cpu_system_s,
-        names.MEMORY_PEAK_BYTES: usage.memory_peak_bytes,
-        names.IO_READ_BYTES: usage.io_read_bytes,
-        names.IO_WRITE_BYTES: usage.io_write_bytes,
+        **{name: getattr(usage, field) for field, name in _USAGE.items()},
+        names.PROCESSES: render_executables(usage.executables) if usage.executables else None,
         names.AGENT_OVERHEAD_S: record.overhead_wall_s,
         names.AGENT_OVERHEAD_CPU_S: record.overhead_cpu_s,
     }
