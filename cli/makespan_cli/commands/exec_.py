@@ -5,23 +5,29 @@ The workflow file is not changed. What cannot run here (actions other than the c
 setup-python and artifact ones, reusable workflows, other operating systems) is left out and listed.
 The run lands in the store, ready for `makespan analyze` and `makespan optimize`.
 
-Exit codes: 0 every job succeeded, 1 a job failed, 2 usage, 3 broken workflow file, 4 act or git missing.
+Exit codes: 0 every job that the workflow does not tolerate succeeded, 1 a job failed, 2 usage or no git
+repository, 3 broken workflow file, 4 act, git or the collector is not there, 130 interrupted (by Ctrl-C or
+SIGTERM: everything that was started is stopped, nothing is recorded).
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
+import signal
+import sys
 from contextlib import ExitStack
 from pathlib import Path
+from types import FrameType
 
 from rich.console import Console
 
 from makespan_cli.rendering.run_display import RunDisplay
 from makespan_cli.state import state_folder
 from makespan_collector.server import BackgroundCollector
-from makespan_model.errors import ExitCode, InputError
+from makespan_model.errors import ExitCode, InputError, UnavailableError, UsageError
 from makespan_model.records import Result
 from makespan_model.settings import load_settings
 from makespan_model.units import format_duration
@@ -46,6 +52,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Run the workflow once."""
+    if arguments.endpoint is not None and arguments.store is not None:
+        raise UsageError("--endpoint and --store exclude each other: the run goes to a collector or into a store")
     settings = load_settings(Path.cwd(), flags={"store": arguments.store, "runners": arguments.runners})
     try:
         text = arguments.file.read_bytes().decode("utf-8")
@@ -53,8 +61,13 @@ def execute(arguments: argparse.Namespace) -> int:
         raise InputError(f"{arguments.file}: {error}") from error
     workflow = read_workflow(text, file=str(arguments.file))
     checkout = find_checkout(arguments.file)
-    state = state_folder(Path.cwd())
+    try:
+        state = state_folder(Path.cwd())
+    except OSError as error:
+        raise UnavailableError(f"{error.filename}: {error.strerror}; run it where .makespan can be written") from error
+    _survive_narrow_encodings()
     console = Console(stderr=arguments.json)
+    signal.signal(signal.SIGTERM, _interrupt)
     with ExitStack() as stack:
         endpoint = arguments.endpoint
         if endpoint is None:
@@ -76,9 +89,20 @@ def execute(arguments: argparse.Namespace) -> int:
     return int(ExitCode.SUCCESS if run.result is Result.SUCCESS else ExitCode.FAILURE)
 
 
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _survive_narrow_encodings() -> None:
+    """A sign or name that the terminal's encoding lacks must not end the run."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
 def _report(console: Console, run: LocalRun) -> None:
     for job in run.jobs:
-        if job.failed_output:
+        if job.failed_output and job.result is not Result.SUCCESS:
             console.print(f"\n{job.job_id} failed; the last lines of its step:", style="bold red")
             for line in job.failed_output:
                 console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import tempfile
@@ -43,6 +44,8 @@ def find_checkout(path: Path) -> Checkout:
         UnavailableError: git is not installed.
     """
     folder = path if path.is_dir() else path.parent
+    if not folder.is_dir():
+        raise UsageError(f"{folder} does not exist")
     top = _git(folder, "rev-parse", "--show-toplevel")
     if top is None or _git(folder, "rev-parse", "--verify", "HEAD") is None:
         raise UsageError(f"{path} is not in a git repository with a commit, which a local run checks out")
@@ -84,6 +87,8 @@ def run_and_record(
         host: Environment of this process.
 
     Raises:
+        MakespanError: act could not run a job; nothing was sent.
+        KeyboardInterrupt: After everything it had started was stopped; nothing was sent.
         UnavailableError: act is missing, or the collector did not take the run; the spool then keeps the steps.
     """
     run_id = f"local-{time.time_ns()}"
@@ -99,7 +104,12 @@ def run_and_record(
         spool=spool,
         host=host,
     )
-    run = run_workflow(workflow, options, progress)
+    try:
+        run = run_workflow(workflow, options, progress)
+    except BaseException:
+        # Half a run is no history: nothing of it is sent.
+        shutil.rmtree(spool, ignore_errors=True)
+        raise
     report = flush(spool, endpoint, _FLUSH_TIMEOUT_S)
     if report.left or report.rejected:
         raise UnavailableError(
@@ -119,6 +129,8 @@ def _git(folder: Path, *arguments: str) -> str | None:
             text=True,
             check=False,
             stdin=subprocess.DEVNULL,
+            # In a hook, git's own variables name the repository that is being committed to.
+            env={name: value for name, value in os.environ.items() if not name.startswith("GIT_")},
         )
     except FileNotFoundError as error:
         raise UnavailableError("git is not installed; a local run needs it") from error

@@ -18,6 +18,7 @@ from makespan_model.identity import job_span_id, run_span_id, step_span_id
 from makespan_model.records import Result, StepKind
 from makespan_optimizer.local.act import ActLeg, ActStep
 from makespan_optimizer.local.execution import LocalJob, LocalRun
+from makespan_optimizer.local.job_file import StepLabel
 from makespan_optimizer.local.stand_ins import runs_here
 
 _SERVICE_NAME = "makespan-exec"
@@ -53,7 +54,7 @@ def spans_of(run: LocalRun) -> Iterator[ReadableSpan]:
                 if label is not None and label.kind is StepKind.USES and label.index < len(read.steps):
                     uses = read.steps[label.index].uses
                     if uses is not None and runs_here(uses):
-                        yield trace.step_span(leg, step, label.name, label.index)
+                        yield trace.step_span(job, leg, step, label)
 
 
 class _Trace:
@@ -95,22 +96,22 @@ class _Trace:
         parent = run_span_id(self._trace_id)
         return self._span(leg.label, span_id, parent, (leg.start_ns, leg.end_ns), leg.result, attributes)
 
-    def step_span(self, leg: ActLeg, step: ActStep, name: str, index: int) -> ReadableSpan:
-        path = f"#{index}"
+    def step_span(self, job: LocalJob, leg: ActLeg, step: ActStep, label: StepLabel) -> ReadableSpan:
+        path = f"#{label.index}"
         attributes: _Attributes = {
             names.SPAN_TYPE: "step",
-            names.TASK_NAME: name,
+            names.TASK_NAME: label.name,
             names.TASK_RUN_ID: f"{leg.label}/{path}",
             names.TASK_RUN_RESULT: step.result.value,
-            names.JOB_ID: leg.label.partition(" (")[0],
+            names.JOB_ID: job.job_id,
             names.JOB_NAME: leg.label,
             names.STEP_PATH: path,
-            names.STEP_INDEX: index,
+            names.STEP_INDEX: label.index,
             names.STEP_KIND: StepKind.USES.value,
         }
         span_id = step_span_id(self._trace_id, leg.label, path)
         parent = job_span_id(self._trace_id, leg.label)
-        return self._span(name, span_id, parent, (step.start_ns, step.end_ns), step.result, attributes)
+        return self._span(label.name, span_id, parent, (step.start_ns, step.end_ns), step.result, attributes)
 
     def _span(
         self,
