@@ -11,6 +11,11 @@ options:
   --step NAME   what the step is called (default: the name of the command)
   -h, --help    show this text
 
+which run and job it belongs to, where the CI provider's variables do not say so (or say it wrong):
+  --job NAME, --pipeline NAME, --run-id ID, --repository OWNER/NAME, --attempt NUMBER
+                each also as MAKESPAN_JOB, MAKESPAN_PIPELINE, MAKESPAN_RUN_ID, MAKESPAN_REPOSITORY,
+                MAKESPAN_RUN_ATTEMPT; what is given here, commands inside the step inherit
+
 exit code: the command's own; 128+N when signal N ended it; 127 when it does not exist, 126 when it
 cannot be executed; 2 for a wrong `makespan run` command line.
 
@@ -21,9 +26,10 @@ records wait), MAKESPAN_EXPORT=detached|flush-only|off.
 SHELL_HELP = """\
 usage: makespan shell [--as SHELL] [--step NAME] SCRIPT
        makespan shell --as "TEMPLATE WITH SCRIPT" [--step NAME]
+       makespan shell [--as SHELL] [--step NAME] -c TEXT [ARGUMENT...]
 
 Be the shell of a CI step. In a GitHub workflow, `defaults: {run: {shell: "makespan shell {0}"}}`
-measures every `run:` step.
+measures every `run:` step; in a Makefile, `SHELL = makespan` with `.SHELLFLAGS = shell -c` every recipe.
 
 options:
   --as SHELL    what runs the script, called as GitHub would call it: bash, sh, python, pwsh, or a
@@ -31,10 +37,28 @@ options:
                 or `sh -e` where there is no bash). In a workflow a template stands alone, in double
                 quotes: shell: makespan shell --as "perl {0}"
   --step NAME   what the step is called (default: the step's name or key)
+  -c, --command TEXT
+                run this text instead of a script file, as `sh -c` does; what follows is $0, $1, ...
+                --as names another shell then, with its options: --as "bash -eo pipefail"
   -h, --help    show this text
+
+which run and job it belongs to, where the CI provider's variables do not say so (or say it wrong):
+  --job NAME, --pipeline NAME, --run-id ID, --repository OWNER/NAME, --attempt NUMBER
+                each also as MAKESPAN_JOB, MAKESPAN_PIPELINE, MAKESPAN_RUN_ID, MAKESPAN_REPOSITORY,
+                MAKESPAN_RUN_ATTEMPT; what is given here, commands inside the step inherit
 
 exit code: the script's own, as for `makespan run`.
 """
+
+
+IDENTITY_OPTIONS = {
+    "--job": "MAKESPAN_JOB",
+    "--pipeline": "MAKESPAN_PIPELINE",
+    "--run-id": "MAKESPAN_RUN_ID",
+    "--repository": "MAKESPAN_REPOSITORY",
+    "--attempt": "MAKESPAN_RUN_ATTEMPT",
+}
+"""Options that stand for a variable, and win over it."""
 
 
 class WrongUsageError(Exception):
@@ -46,19 +70,23 @@ class Invocation:
 
     Attributes:
         command: `run` or `shell`.
-        words: The command and its arguments; for `shell` the script file alone.
+        words: The command and its arguments; for `shell` the script file alone, or what follows `-c TEXT`.
+        text: The command text of `makespan shell -c`, if given.
+        variables: The variables that options stand for.
         step: The step's name from `--step`, if given.
         shell: The value of `--as`, if given.
         wants_help: Whether `--help` was asked for; nothing runs then.
     """
 
-    __slots__ = ("command", "shell", "step", "wants_help", "words")
+    __slots__ = ("command", "shell", "step", "text", "variables", "wants_help", "words")
 
     def __init__(self, command: str) -> None:
         self.command = command
         self.words: list[str] = []
         self.step: str | None = None
         self.shell: str | None = None
+        self.text: str | None = None
+        self.variables: dict[str, str] = {}
         self.wants_help = False
 
 
@@ -69,7 +97,9 @@ def parse_command_line(command: str, arguments: list[str]) -> Invocation:
         WrongUsageError: An unknown option, a missing value, no command, or more than one script.
     """
     found = Invocation(command)
-    options = ("--step", "--as") if command == "shell" else ("--step",)
+    options = ("--step", *IDENTITY_OPTIONS)
+    if command == "shell":
+        options = ("--as", "--command", "-c", *options)
     position = 0
     while position < len(arguments) and arguments[position].startswith("-"):
         word = arguments[position]
@@ -89,18 +119,32 @@ def parse_command_line(command: str, arguments: list[str]) -> Invocation:
             position += 1
         if not value:
             raise WrongUsageError(f"`makespan {command} {name}` needs a value that is not empty")
-        if name == "--step":
-            found.step = value
-        else:
-            found.shell = value
+        _take(found, name, value)
+        if found.text is not None:
+            break  # As for `sh -c`, all that follows belongs to the command.
     found.words = arguments[position:]
     _check_words(found)
     return found
 
 
+def _take(found: Invocation, name: str, value: str) -> None:
+    if name == "--step":
+        found.step = value
+    elif name == "--as":
+        found.shell = value
+    elif name in ("-c", "--command"):
+        found.text = value
+    elif name == "--attempt" and not (value.isdecimal() and int(value) > 0):
+        raise WrongUsageError(f"`makespan {found.command} --attempt` must be a whole number from 1 up, not {value!r}")
+    else:
+        found.variables[IDENTITY_OPTIONS[name]] = value
+
+
 def _check_words(found: Invocation) -> None:
     if found.command == "run" and not found.words:
         raise WrongUsageError("`makespan run` needs a command: makespan run [--step NAME] -- CMD...")
+    if found.text is not None:
+        return
     # act fills in the first {0} of a workflow's `shell:` only, so a template comes without a second one.
     holds_script = found.shell is not None and " " in found.shell.strip()
     if found.command == "shell" and len(found.words) != 1 and not (holds_script and not found.words):

@@ -45,6 +45,25 @@ def shell_words(shell: str | None, script: str | None) -> list[str]:
     return [word.replace("{0}", script) for word in _split(shell)]
 
 
+def text_words(shell: str | None, text: str, arguments: list[str]) -> list[str]:
+    """The command that runs a command text, as make and a Dockerfile's `SHELL` have it run.
+
+    Args:
+        shell: A shell with its options; None for `/bin/sh`, what both use by default.
+        text: The commands.
+        arguments: What the text sees as $0, $1 and so on.
+
+    Raises:
+        WrongUsageError: The shell's quotes are not closed, or it names a script.
+    """
+    if shell is not None and "{0}" in shell:
+        raise WrongUsageError(f"--as {shell!r} names a script file, and -c runs a text; leave {{0}} out")
+    words = ["/bin/sh"] if shell is None else _split(shell)
+    if not words:
+        raise WrongUsageError("--as needs the name of a shell")
+    return [*words, "-c", text, *arguments]
+
+
 def _split(template: str) -> list[str]:
     if "'" not in template and '"' not in template and "\\" not in template:
         return template.split()

@@ -18,8 +18,8 @@ class RunIdentity:
     """One attempt at one run of one pipeline.
 
     Attributes:
-        provider: `github`, `gitlab` or `plain`.
-        repository: `owner/name`, or a directory name outside CI.
+        provider: `github`, `gitlab`, `jenkins`, …; `plain` outside CI.
+        repository: `owner/name`; the job's full name on Jenkins, a directory's name outside CI.
         run_id: The provider's run or pipeline id.
         attempt: 1 for the first try, counted by the provider.
     """

@@ -38,6 +38,11 @@ def test_a_template_may_hold_the_script_itself() -> None:
         ("run", ["--step"], "--step` needs a value"),
         ("run", ["--step="], "not empty"),
         ("run", ["--step", "x"], "needs a command"),
+        ("run", ["-c", "x"], "unknown option '-c'"),
+        ("run", ["--attempt", "0", "x"], "--attempt` must be a whole number from 1 up, not '0'"),
+        ("run", ["--attempt=two", "x"], "not 'two'"),
+        ("run", ["--job=", "x"], "not empty"),
+        ("shell", ["-c"], "-c` needs a value"),
         ("shell", ["a", "b"], "one script file, not 2"),
         ("shell", ["--as", "bash"], "one script file, not 0"),
         ("shell", [], "one script file, not 0"),
@@ -46,3 +51,32 @@ def test_a_template_may_hold_the_script_itself() -> None:
 def test_a_wrong_command_line_is_answered_with_what_is_wrong(command: str, arguments: list[str], message: str) -> None:
     with pytest.raises(WrongUsageError, match=message):
         parse_command_line(command, arguments)
+
+
+@pytest.mark.parametrize("command", ["run", "shell"])
+def test_options_of_the_identity_stand_for_its_variables(command: str) -> None:
+    options = ["--job", "build", "--pipeline=release", "--run-id", "7", "--repository", "o/r", "--attempt", "2"]
+    found = parse_command_line(command, [*options, "x"])
+
+    assert found.words == ["x"]
+    assert found.variables == {
+        "MAKESPAN_JOB": "build",
+        "MAKESPAN_PIPELINE": "release",
+        "MAKESPAN_RUN_ID": "7",
+        "MAKESPAN_REPOSITORY": "o/r",
+        "MAKESPAN_RUN_ATTEMPT": "2",
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text", "words"),
+    [
+        (["-c", "make all"], "make all", []),
+        (["--command=make all", "--step", "x"], "make all", ["--step", "x"]),
+        (["--as", "bash", "-c", "echo $1", "sh", "--", "-c"], "echo $1", ["sh", "--", "-c"]),
+    ],
+)
+def test_all_that_follows_a_command_text_belongs_to_it(arguments: list[str], text: str, words: list[str]) -> None:
+    found = parse_command_line("shell", arguments)
+
+    assert (found.text, found.words, found.step) == (text, words, None)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from makespan_agent.command_line import WrongUsageError
-from makespan_agent.shells import shell_words
+from makespan_agent.shells import shell_words, text_words
 
 
 # GitHub Docs, "Workflow syntax", jobs.<job_id>.steps[*].shell, column "Command run internally".
@@ -54,3 +54,21 @@ def test_an_omitted_shell_is_sh_where_there_is_no_bash(tmp_path: Path, monkeypat
 def test_a_template_that_cannot_run_the_script_is_refused(shell: str) -> None:
     with pytest.raises(WrongUsageError, match="--as"):
         shell_words(shell, "/s")
+
+
+@pytest.mark.parametrize(
+    ("shell", "words"),
+    [
+        (None, ["/bin/sh", "-c", "x; y", "a"]),
+        ("bash -eo pipefail", ["bash", "-eo", "pipefail", "-c", "x; y", "a"]),
+        ("env -S 'a b'", ["env", "-S", "a b", "-c", "x; y", "a"]),
+    ],
+)
+def test_a_command_text_is_run_as_sh_c_runs_it(shell: str | None, words: list[str]) -> None:
+    assert text_words(shell, "x; y", ["a"]) == words
+
+
+@pytest.mark.parametrize("shell", ["perl {0}", " ", "bash 'unclosed"])
+def test_a_shell_that_cannot_run_a_text_is_refused(shell: str) -> None:
+    with pytest.raises(WrongUsageError, match="--as"):
+        text_words(shell, "x", [])

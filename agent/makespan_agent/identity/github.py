@@ -6,18 +6,13 @@ MAKESPAN_MATRIX does, where the workflow passes it.
 
 from __future__ import annotations
 
-from makespan_agent.identity.job_identity import JobIdentity
+from makespan_agent.identity.job_identity import JobIdentity, count
 
 TYPE_CHECKING = False  # Importing typing for it takes 7 ms.
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PROVIDER = "github"
-
-
-def is_here(environment: Mapping[str, str]) -> bool:
-    """Whether the environment is a step of a GitHub workflow."""
-    return environment.get("GITHUB_ACTIONS") == "true"
 
 
 def read(environment: Mapping[str, str], matrix: dict[str, object] | None) -> JobIdentity:
@@ -27,7 +22,7 @@ def read(environment: Mapping[str, str], matrix: dict[str, object] | None) -> Jo
     """
     repository = environment.get("GITHUB_REPOSITORY", "")
     run_id = environment.get("GITHUB_RUN_ID") or "unknown"
-    attempt = _attempt(environment.get("GITHUB_RUN_ATTEMPT", ""))
+    attempt = count(environment.get("GITHUB_RUN_ATTEMPT", ""), at_least=1) or 1
     server = environment.get("GITHUB_SERVER_URL")
     repository_url = f"{server}/{repository}" if server and repository else None
     return JobIdentity(
@@ -45,7 +40,3 @@ def read(environment: Mapping[str, str], matrix: dict[str, object] | None) -> Jo
         run_url=f"{repository_url}/actions/runs/{run_id}/attempts/{attempt}" if repository_url else None,
         repository_url=repository_url,
     )
-
-
-def _attempt(text: str) -> int:
-    return int(text) if text.isdecimal() and int(text) > 0 else 1

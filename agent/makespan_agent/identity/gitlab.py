@@ -1,39 +1,38 @@
 """GitLab CI.
 
-Source: GitLab Docs, "Predefined CI/CD variables reference". GitLab has no run attempt: a retried job
-keeps its pipeline id.
+Source: GitLab Docs, "Predefined CI/CD variables reference". A retried job keeps its pipeline and its name,
+and no variable counts the tries: all tries hang under one job span, which every observer derives
+alike. Their steps differ by their starts, and `job_run` (CI_JOB_ID) says which try each belongs to.
 """
 
 from __future__ import annotations
 
-from makespan_agent.identity.job_identity import JobIdentity
+from makespan_agent.identity.job_identity import JobIdentity, count
 
 TYPE_CHECKING = False  # Importing typing for it takes 7 ms.
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PROVIDER = "gitlab"
-
-
-def is_here(environment: Mapping[str, str]) -> bool:
-    """Whether the environment is a job of a GitLab pipeline."""
-    return environment.get("GITLAB_CI") == "true"
+_MATRIX_LEG = ": ["
 
 
 def read(environment: Mapping[str, str], matrix: dict[str, object] | None) -> JobIdentity:
     """The job of a GitLab pipeline; CI_JOB_NAME already tells parallel legs apart."""
     project = environment.get("CI_PROJECT_PATH", "")
-    name = environment.get("CI_JOB_NAME") or "job"
-    job_id = _job_key(name, environment.get("CI_NODE_TOTAL", ""))
+    job_id, leg = _split_name(environment.get("CI_JOB_NAME") or "job", environment.get("CI_NODE_TOTAL", ""))
+    if matrix and leg.startswith(_MATRIX_LEG):
+        leg = ""  # MAKESPAN_MATRIX says the same, with names.
     return JobIdentity(
         provider=PROVIDER,
         repository=project,
         run_id=environment.get("CI_PIPELINE_ID") or "unknown",
         pipeline=environment.get("CI_PIPELINE_NAME") or project,
         job_id=job_id,
+        leg=leg,
         matrix=matrix,
-        label=None if matrix else name,
-        ref=environment.get("CI_COMMIT_REF_NAME") or None,
+        job_run=environment.get("CI_JOB_ID") or None,
+        ref=environment.get("CI_MERGE_REQUEST_SOURCE_BRANCH_NAME") or environment.get("CI_COMMIT_REF_NAME") or None,
         commit=environment.get("CI_COMMIT_SHA") or None,
         worker=environment.get("CI_RUNNER_DESCRIPTION") or None,
         run_url=environment.get("CI_PIPELINE_URL") or None,
@@ -42,11 +41,12 @@ def read(environment: Mapping[str, str], matrix: dict[str, object] | None) -> Jo
     )
 
 
-def _job_key(name: str, node_total: str) -> str:
+def _split_name(name: str, node_total: str) -> tuple[str, str]:
     """`test 1/3` and `test: [3.12, linux]` are legs of `test`; CI_NODE_TOTAL is above 1 for both."""
-    if not node_total.isdecimal() or int(node_total) < 2:
-        return name
-    if name.endswith("]") and ": [" in name:
-        return name[: name.index(": [")]
+    if count(node_total, at_least=2) is None:
+        return name, ""
+    if name.endswith("]") and _MATRIX_LEG in name:
+        head = name[: name.index(_MATRIX_LEG)]
+        return head, name[len(head) :]
     head, _, tail = name.rpartition(" ")
-    return head if head and tail.endswith(f"/{node_total}") else name
+    return (head, f" {tail}") if head and tail.endswith(f"/{node_total}") else (name, "")

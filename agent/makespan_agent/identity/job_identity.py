@@ -11,14 +11,17 @@ class JobIdentity:
     A plain class, not a dataclass: importing `dataclasses` takes 10 ms before the command starts.
 
     Attributes:
-        provider: `github`, `gitlab` or `plain`; part of the trace id, as are `repository`, `run_id`, `attempt`.
-        repository: `owner/name`, or a directory name outside CI.
+        provider: A name of the registry; part of the trace id, as are `repository`, `run_id`, `attempt`.
+        repository: `owner/name`; the job's full name on Jenkins, a directory's name outside CI.
         run_id: The provider's run or pipeline id.
         attempt: 1 for the first try.
         pipeline: The name of the workflow or pipeline.
         job_id: The job's key in the workflow file.
         matrix: The job's matrix values, in the workflow's order.
-        label: The job's key with its matrix values, unless the provider names the leg itself.
+        leg: What the provider appends to the name of one of several parallel copies: ` 2/5`, `: [3.12, linux]`.
+        retry: How often this job was tried before in the same run, where the provider says so.
+        label: The job's key with matrix values, leg and retry; the provider's own name for it where it has one.
+        job_run: The provider's id of this very try of the job.
         step_key: What tells this step from the job's others; empty when the provider does not say.
         ref: Branch or tag.
         commit: Full commit id.
@@ -30,14 +33,17 @@ class JobIdentity:
         "attempt",
         "commit",
         "job_id",
+        "job_run",
         "job_url",
         "label",
+        "leg",
         "matrix",
         "pipeline",
         "provider",
         "ref",
         "repository",
         "repository_url",
+        "retry",
         "run_id",
         "run_url",
         "step_key",
@@ -54,6 +60,9 @@ class JobIdentity:
         job_id: str,
         attempt: int = 1,
         label: str | None = None,
+        leg: str | None = None,
+        retry: int | None = None,
+        job_run: str | None = None,
         matrix: dict[str, object] | None = None,
         step_key: str = "",
         ref: str | None = None,
@@ -68,9 +77,11 @@ class JobIdentity:
         self.run_id = run_id
         self.attempt = attempt
         self.pipeline = pipeline
-        self.job_id = job_id
         self.matrix = matrix
-        self.label = label or job_label(job_id, matrix)
+        self.leg = leg or None
+        self.retry = retry or None
+        self.job_run = job_run
+        self.name_job(job_id, label)
         self.step_key = step_key
         self.ref = ref
         self.commit = commit
@@ -78,6 +89,13 @@ class JobIdentity:
         self.run_url = run_url
         self.job_url = job_url
         self.repository_url = repository_url
+
+    def name_job(self, job_id: str, label: str | None = None) -> None:
+        """Give the job a key, and the label that follows from it unless the provider has its own."""
+        self.job_id = job_id
+        self.label = label or job_label(job_id, self.matrix) + (self.leg or "")
+        if self.retry:
+            self.label += f" (retry {self.retry})"
 
     @property
     def trace_id(self) -> str:
@@ -87,3 +105,20 @@ class JobIdentity:
     def facts(self) -> dict[str, object]:
         """What a spool record keeps: every attribute that is known."""
         return {name: getattr(self, name) for name in self.__slots__ if getattr(self, name) is not None}
+
+
+def count(text: str, *, at_least: int = 0) -> int | None:
+    """A whole number a provider counts with; None when it is no such number, or a smaller one."""
+    return int(text) if text.isdecimal() and int(text) >= at_least else None
+
+
+def parallel_leg(index: str, total: str, *, first: int = 0) -> str:
+    """` 2/5` for the second of five parallel copies, as GitLab names them; empty for a single one.
+
+    Args:
+        index: The copy's number as the provider counts.
+        total: How many copies there are.
+        first: The number of the first copy.
+    """
+    copies, number = count(total, at_least=2), count(index, at_least=first)
+    return "" if copies is None or number is None else f" {number - first + 1}/{copies}"

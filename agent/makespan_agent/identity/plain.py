@@ -13,11 +13,6 @@ if TYPE_CHECKING:
 PROVIDER = "plain"
 
 
-def is_here(environment: Mapping[str, str]) -> bool:  # noqa: ARG001
-    """Always: the last of the registry."""
-    return True
-
-
 def read(environment: Mapping[str, str], matrix: dict[str, object] | None) -> JobIdentity:
     """A run of its own, or the run that MAKESPAN_RUN_ID names."""
     return JobIdentity(

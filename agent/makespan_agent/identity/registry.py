@@ -1,11 +1,9 @@
-"""The providers in the order they are asked, and what the user's own variables override."""
+"""The providers in the order they are looked for, and what the user's own variables override."""
 
 from __future__ import annotations
 
 from makespan_agent import bare_json
-from makespan_agent.identity import github, gitlab, plain
 from makespan_agent.identity.job_identity import JobIdentity
-from makespan_model.span_ids import job_label
 
 TYPE_CHECKING = False  # Importing typing for it takes 7 ms.
 if TYPE_CHECKING:
@@ -15,14 +13,28 @@ if TYPE_CHECKING:
     class Provider(Protocol):
         """One file of this folder."""
 
-        def is_here(self, environment: Mapping[str, str]) -> bool:
-            """Whether the environment is this provider's."""
+        PROVIDER: str
 
         def read(self, environment: Mapping[str, str], matrix: dict[str, object] | None) -> JobIdentity:
-            """The run and job it describes."""
+            """The run and job the environment describes."""
 
 
-PROVIDERS: tuple[Provider, ...] = (github, gitlab, plain)
+PROVIDERS: tuple[tuple[str, dict[str, str | None]], ...] = (
+    ("github", {"GITHUB_ACTIONS": "true"}),
+    ("gitlab", {"GITLAB_CI": "true"}),
+    ("circleci", {"CIRCLECI": "true"}),
+    ("buildkite", {"BUILDKITE": "true"}),
+    ("azure", {"TF_BUILD": "True"}),
+    ("bitbucket", {"BITBUCKET_BUILD_NUMBER": None}),
+    ("woodpecker", {"CI": "woodpecker"}),
+    ("drone", {"DRONE": "true"}),
+    # People set JENKINS_URL for its command-line client, too.
+    ("jenkins", {"JENKINS_URL": None, "BUILD_NUMBER": None}),
+    ("tekton", {}),
+    ("plain", {}),
+)
+"""File of this folder, and the variables that give the provider away (None: any value; no variables: only
+MAKESPAN_PROVIDER does). Names, not modules: just the one that is needed is imported before the command starts."""
 
 
 def identify(environment: Mapping[str, str], notices: list[str]) -> JobIdentity:
@@ -33,8 +45,7 @@ def identify(environment: Mapping[str, str], notices: list[str]) -> JobIdentity:
         notices: Gets one line for each variable that could not be understood and was left out.
     """
     matrix = _matrix(environment, notices)
-    provider = next(provider for provider in PROVIDERS if provider.is_here(environment))
-    job = provider.read(environment, matrix)
+    job = provider_module(provider_name(environment, notices)).read(environment, matrix)
     job.run_id = environment.get("MAKESPAN_RUN_ID") or job.run_id
     job.repository = environment.get("MAKESPAN_REPOSITORY") or job.repository
     job.pipeline = environment.get("MAKESPAN_PIPELINE") or job.pipeline
@@ -45,9 +56,32 @@ def identify(environment: Mapping[str, str], notices: list[str]) -> JobIdentity:
         notices.append(f"MAKESPAN_RUN_ATTEMPT must be a whole number from 1 up, not {attempt!r}")
     job_id = environment.get("MAKESPAN_JOB")
     if job_id:
-        job.job_id = job_id
-        job.label = job_label(job_id, matrix)
+        job.name_job(job_id)
     return job
+
+
+def provider_name(environment: Mapping[str, str], notices: list[str]) -> str:
+    """MAKESPAN_PROVIDER, else the first provider whose variable is there, else `plain`."""
+    chosen = environment.get("MAKESPAN_PROVIDER", "")
+    names = [name for name, _ in PROVIDERS]
+    if chosen in names:
+        return chosen
+    if chosen:
+        notices.append(f"MAKESPAN_PROVIDER must be one of {', '.join(names)}, not {chosen!r}")
+    for name, marks in PROVIDERS:
+        if marks and all(_is_set(environment.get(variable), value) for variable, value in marks.items()):
+            return name
+    return "plain"
+
+
+def provider_module(name: str) -> Provider:
+    """The file of this folder with that name; `__import__`, for importlib takes 2 ms."""
+    module: Provider = __import__(f"makespan_agent.identity.{name}", fromlist=("read",))
+    return module
+
+
+def _is_set(found: str | None, value: str | None) -> bool:
+    return found == value if value else bool(found)
 
 
 def _matrix(environment: Mapping[str, str], notices: list[str]) -> dict[str, object] | None:

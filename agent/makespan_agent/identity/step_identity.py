@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 PATH_VARIABLE = "MAKESPAN_STEP_PATH"
 """Tells a nested `makespan run` the path of the step around it."""
 STEPS_FILE_VARIABLE = "MAKESPAN_STEPS_FILE"
-"""A JSON file {job id: {step key: {"name": text, "index": number}}} that names the steps of a workflow."""
+"""A JSON file {job id: {step key: {"name": text, "index": number, "kind": "run" or "uses"}}}, written by
+`makespan steps` and `makespan exec`, that names the steps of a workflow."""
+NAME_VARIABLE = "MAKESPAN_STEP"
+"""The name of the outermost step, as `--step` would give it."""
+_KINDS = ("run", "uses")
 
 
 class StepIdentity:
@@ -23,15 +27,26 @@ class StepIdentity:
         path: Unique within the job; the span id follows from it.
         name: What a person reads. Never the command's arguments: they may hold secrets.
         index: 0-based position in the job's step list, where the steps file says so.
+        kind: `run` or `uses`, where the steps file says so.
         trace_id, span_id, parent_span_id: Lower-case hexadecimal.
     """
 
-    __slots__ = ("index", "name", "parent_span_id", "path", "span_id", "trace_id")
+    __slots__ = ("index", "kind", "name", "parent_span_id", "path", "span_id", "trace_id")
 
-    def __init__(self, job: JobIdentity, *, path: str, name: str, index: int | None, parent: str | None) -> None:
+    def __init__(
+        self,
+        job: JobIdentity,
+        *,
+        path: str,
+        name: str,
+        index: int | None = None,
+        kind: str | None = None,
+        parent: str | None = None,
+    ) -> None:
         self.path = path
         self.name = name
         self.index = index
+        self.kind = kind
         self.trace_id = job.trace_id
         self.span_id = step_span_id(self.trace_id, job.label, path)
         self.parent_span_id = parent or job_span_id(self.trace_id, job.label)
@@ -64,7 +79,7 @@ def identify_step(
     Args:
         job: The job around the step.
         environment: The process's environment.
-        is_shell: Whether the CI provider called us as the step's shell.
+        is_shell: Whether we were called with a script file, as a CI provider calls a step's shell.
         given_name: The name from `--step`.
         executable: The command's file name, the name of last resort.
         start_ns: When the step starts.
@@ -77,13 +92,21 @@ def identify_step(
         index = None
     step_path = key if index is None else f"#{index}"
     enclosing = enclosing_span(environment, job.trace_id)
-    if is_shell and key and enclosing is None:
+    if enclosing is None:
+        given_name = given_name or environment.get(NAME_VARIABLE) or None
+    # GitHub alone lets a workflow name its shell, and calls it once a step.
+    if is_shell and key and enclosing is None and job.provider == "github":
+        kind = known.get("kind")
         return StepIdentity(
-            job, path=step_path, name=given_name or str(known.get("name") or key), index=index, parent=None
+            job,
+            path=step_path,
+            name=given_name or str(known.get("name") or key),
+            index=index,
+            kind=str(kind) if kind in _KINDS else None,
         )
     name = given_name or executable
     around = environment.get(PATH_VARIABLE, "") if enclosing else step_path
-    return StepIdentity(job, path=f"{around}/{name}@{start_ns}", name=name, index=None, parent=enclosing)
+    return StepIdentity(job, path=f"{around}/{name}@{start_ns}", name=name, parent=enclosing)
 
 
 def enclosing_span(environment: Mapping[str, str], trace_id: str) -> str | None:

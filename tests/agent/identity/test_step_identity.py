@@ -9,9 +9,9 @@ from makespan_agent.identity.step_identity import StepIdentity, identify_step
 from makespan_model.identity import job_span_id, step_span_id
 
 
-def _job(step_key: str = "__run") -> JobIdentity:
+def _job(step_key: str = "__run", provider: str = "github") -> JobIdentity:
     return JobIdentity(
-        provider="github",
+        provider=provider,
         repository="o/r",
         run_id="1",
         pipeline="ci",
@@ -127,3 +127,28 @@ def test_a_steps_file_of_another_shape_leaves_the_key(tmp_path: Path, content: s
     path.write_text(content)
 
     assert _identify(_job(), {"MAKESPAN_STEPS_FILE": str(path)}).path == "__run"
+
+
+@pytest.mark.parametrize(("text", "kind"), [('"uses"', "uses"), ('"run"', "run"), ('"bake"', None), ("7", None)])
+def test_the_steps_file_says_whether_a_step_ran_an_action(tmp_path: Path, text: str, kind: str | None) -> None:
+    path = tmp_path / "steps.json"
+    path.write_text(f'{{"test": {{"__run": {{"name": "Unit", "index": 2, "kind": {text}}}}}}}')
+
+    step = _identify(_job(), {"MAKESPAN_STEPS_FILE": str(path)})
+
+    assert (step.kind, step.facts().get("kind")) == (kind, kind)
+
+
+def test_a_script_run_by_hand_elsewhere_than_on_github_never_takes_the_steps_own_place() -> None:
+    step = _identify(_job("build", "woodpecker"))
+
+    assert (step.path, step.name) == ("build/tool@5", "tool")
+
+
+def test_a_variable_names_the_outermost_step_and_no_step_inside_it() -> None:
+    job = _job()
+    inside = {"TRACEPARENT": f"00-{job.trace_id}-00f067aa0ba902b7-01", "MAKESPAN_STEP_PATH": "#2"}
+
+    assert _identify(job, {"MAKESPAN_STEP": "Build"}).name == "Build"
+    assert _identify(job, {"MAKESPAN_STEP": "Build"}, name="Mine").name == "Mine"
+    assert _identify(job, {"MAKESPAN_STEP": "Build"} | inside).name == "tool"
