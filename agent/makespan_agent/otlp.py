@@ -25,6 +25,8 @@ from makespan_model.executable_usage import render_executables
 from makespan_model.records import Result, Sample
 
 SERVICE_NAME = "makespan-agent"
+_REPOSITORY_HOSTS = ("github", "gitlab", "bitbucket")
+"""CI providers that host the repository as well: `vcs.provider.name` has these values, and none for the others."""
 
 # Metric name, unit (UCUM), description, and the value of a sample; None where it was not measured.
 _GAUGES: tuple[tuple[str, str, str, Callable[[Sample], float | None]], ...] = (
@@ -135,7 +137,8 @@ def _span_attributes(record: StepRecord) -> dict[str, str | int | float]:
 
 def _resource(record: StepRecord) -> Resource:
     identity, facts = record.identity, record.facts
-    owner, _, repository = identity.repository.rpartition("/")
+    # On Jenkins the job's name stands where others have the repository's.
+    owner, _, repository = ("" if identity.provider == "jenkins" else identity.repository).rpartition("/")
     found: dict[str, str | int | None] = {
         "service.name": SERVICE_NAME,
         names.PROVIDER: identity.provider,
@@ -144,7 +147,7 @@ def _resource(record: StepRecord) -> Resource:
         names.PIPELINE_NAME: record.pipeline,
         names.PIPELINE_RUN_ID: identity.run_id,
         names.PIPELINE_RUN_URL: facts.get("run_url"),
-        names.PROVIDER_NAME: identity.provider if identity.provider != "plain" else None,
+        names.PROVIDER_NAME: identity.provider if identity.provider in _REPOSITORY_HOSTS else None,
         names.OWNER_NAME: owner or None,
         names.REPOSITORY_NAME: repository or None,
         names.REPOSITORY_URL: facts.get("repository_url"),
@@ -152,6 +155,7 @@ def _resource(record: StepRecord) -> Resource:
         names.REF_HEAD_REVISION: facts.get("commit"),
         names.JOB_ID: record.job_id,
         names.JOB_NAME: record.job_label,
+        names.JOB_RUN_ID: facts.get("job_run"),
         names.WORKER_NAME: facts.get("worker"),
     }
     return Resource({name: value for name, value in found.items() if value is not None})
