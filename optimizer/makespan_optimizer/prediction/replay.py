@@ -2,12 +2,14 @@
 
 A fluid model: while the running steps ask for more CPU than there is, each one's computing part slows
 down by the same factor and its waiting part does not (processor sharing, Kleinrock, Queueing Systems
-vol. 2, section 4.4). Hosted runners do not share CPUs: there `cores` is None.
+vol. 2, section 4.4); the factor is the one at which exactly the CPUs there are get used. Hosted runners
+do not share CPUs: there `cores` is None.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from makespan_analytics.profiles import PipelineProfile
@@ -16,6 +18,7 @@ from makespan_optimizer.prediction.step_costs import CacheState, JobCost, Measur
 from makespan_optimizer.workflow.model import Workflow
 
 _EPSILON_S = 1e-9
+_BISECTIONS = 50  # halves the error below that of a float
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,8 @@ class Prediction:
     Attributes:
         makespan_s: From the start of the run to the end of its last job.
         cpu_s: CPU seconds of all steps.
-        unmeasured: `job: step` for each step without a cost; the prediction leaves them out.
+        unmeasured: `job: step` for each step without a cost; the prediction leaves them out. So are all
+            steps of a job that no measured run ran.
     """
 
     makespan_s: float
@@ -75,32 +79,56 @@ def predict(
 
 
 def replay(jobs: Sequence[JobCost], *, runners: int, cores: float | None) -> tuple[PredictedJob, ...]:
-    """Run the jobs through `runners` runners, first come first served, in the order given.
+    """Run the jobs through `runners` runners, first come first served.
+
+    Jobs that become ready at once are taken in the order given. A job without legs takes no runner and no
+    time, but what needs it still waits for its needs.
 
     Raises:
-        ValueError: No runner, or `needs` that form a cycle or name a job that is not there.
+        ValueError: No runner, no CPU, or `needs` that form a cycle or name a job that is not there.
     """
     if runners < 1:
         raise ValueError(f"a replay needs at least one runner, not {runners}")
-    open_legs = {job.job_id: job.legs for job in jobs}
-    waiting = [_Leg(job) for job in jobs for _ in range(job.legs)]
+    if cores is not None and cores <= 0:
+        raise ValueError(f"a replay needs more than {cores} cores")
+    waiting = {job.job_id.lower(): job for job in jobs}
+    open_legs = {job_id: job.legs for job_id, job in waiting.items()}
+    ready: deque[_Leg] = deque()
     running: list[_Leg] = []
     finished: list[PredictedJob] = []
     now_s = 0.0
-    while waiting or running:
-        for leg in list(waiting):
-            if len(running) < runners and all(open_legs.get(need, 1) == 0 for need in leg.job.needs):
-                waiting.remove(leg)
-                leg.start_s = now_s
-                running.append(leg)
+    while True:
+        ready.extend(_released(waiting, open_legs))
+        while ready and len(running) < runners:
+            leg = ready.popleft()
+            leg.start_s = now_s
+            running.append(leg)
         if not running:
-            raise ValueError(f"jobs that can never start: {', '.join(leg.job.job_id for leg in waiting)}")
+            break
         now_s += _advance(running, cores)
         for leg in [leg for leg in running if leg.done]:
             running.remove(leg)
-            open_legs[leg.job.job_id] -= 1
+            open_legs[leg.job.job_id.lower()] -= 1
             finished.append(PredictedJob(leg.job.job_id, leg.start_s, now_s))
+    if waiting:
+        raise ValueError(f"jobs that can never start: {', '.join(job.job_id for job in waiting.values())}")
     return tuple(finished)
+
+
+def _released(waiting: dict[str, JobCost], open_legs: Mapping[str, int]) -> list[_Leg]:
+    """Take the jobs whose needs are done out of `waiting`; their legs, in order."""
+
+    def is_done(job_id: str) -> bool:
+        return job_id not in waiting and open_legs.get(job_id, 1) == 0
+
+    legs: list[_Leg] = []
+    while True:
+        free = [job_id for job_id, job in waiting.items() if all(is_done(need.lower()) for need in job.needs)]
+        for job_id in free:
+            job = waiting.pop(job_id)
+            legs += [_Leg(job) for _ in range(job.legs)]
+        if not any(open_legs[job_id] == 0 for job_id in free):
+            return legs  # Only a job without legs releases others at once.
 
 
 @dataclass(slots=True)
@@ -133,15 +161,35 @@ class _Leg:
 
 def _advance(running: list[_Leg], cores: float | None) -> float:
     """Move every leg to the next end of a step; returns the seconds that took."""
-    total = sum(leg.demand_cores for leg in running)
-    crowding = 1.0 if cores is None else max(1.0, total / cores)
-    stretches = []
-    for leg in running:
-        computing = min(1.0, leg.demand_cores)
-        stretches.append(1.0 - computing + computing * crowding)
+    demands = [leg.demand_cores for leg in running]
+    crowding = _crowding(demands, cores)
+    stretches = [_stretch(demand, crowding) for demand in demands]
     elapsed_s = min(leg.left_s * stretch for leg, stretch in zip(running, stretches, strict=True))
     for leg, stretch in zip(running, stretches, strict=True):
         leg.left_s -= elapsed_s / stretch
         if leg.left_s <= _EPSILON_S:
             leg.next_step()
     return elapsed_s
+
+
+def _stretch(demand_cores: float, crowding: float) -> float:
+    """By how much a step takes longer when its computing part takes `crowding` times as long."""
+    computing = min(1.0, demand_cores)
+    return 1.0 - computing + computing * crowding
+
+
+def _crowding(demands: Sequence[float], cores: float | None) -> float:
+    """The factor, 1 or more, at which the steps together use no more than the cores; found by bisection."""
+
+    def used(factor: float) -> float:
+        return sum(demand / _stretch(demand, factor) for demand in demands)
+
+    if cores is None or used(1.0) <= cores:
+        return 1.0
+    low, high = 1.0, 2.0
+    while used(high) > cores:
+        low, high = high, high * 2
+    for _ in range(_BISECTIONS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if used(middle) > cores else (low, middle)
+    return high
