@@ -5,8 +5,10 @@ from opentelemetry.semconv._incubating.attributes import cicd_attributes as cicd
 from opentelemetry.semconv._incubating.attributes import cpu_attributes as cpu
 from opentelemetry.semconv._incubating.attributes import disk_attributes as disk
 from opentelemetry.semconv._incubating.attributes import process_attributes as process
+from opentelemetry.semconv._incubating.attributes import test_attributes as test
 from opentelemetry.semconv._incubating.attributes import vcs_attributes as vcs
 from opentelemetry.semconv._incubating.metrics import process_metrics
+from opentelemetry.semconv.attributes import code_attributes as code
 from opentelemetry.semconv.attributes import error_attributes as error
 
 from makespan_model import vocabulary
@@ -37,6 +39,12 @@ _STANDARD = {
     "PROCESS_DISK_IO_DIRECTION": disk.DISK_IO_DIRECTION,
     "CPU_MODE": cpu.CPU_MODE,
     "ERROR_TYPE": error.ERROR_TYPE,
+    "PROCESS_COMMAND_ARGS": process.PROCESS_COMMAND_ARGS,
+    "PROCESS_ENVIRONMENT_VARIABLE": process.PROCESS_ENVIRONMENT_VARIABLE_TEMPLATE,
+    "TEST_SUITE_NAME": test.TEST_SUITE_NAME,
+    "TEST_CASE_NAME": test.TEST_CASE_NAME,
+    "TEST_CASE_RESULT_STATUS": test.TEST_CASE_RESULT_STATUS,
+    "CODE_FILE_PATH": code.CODE_FILE_PATH,
 }
 
 

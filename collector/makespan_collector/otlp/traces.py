@@ -1,7 +1,8 @@
 """Spans of an OTLP trace export request as rows.
 
-A span whose `makespan.span.type` is run, job or step fills the columns. Every other span is kept whole
-as detail of its trace: what a step's own instrumentation emitted. What can be neither is rejected, which
+A span whose `makespan.span.type` is run, job or step fills the columns. Every other span is kept whole:
+test cases and file accesses under their kind, what a step's own instrumentation emitted as detail of its
+trace. What can be neither is rejected, which
 the answer's partial success says (OTLP specification 1.5, "Partial Success").
 """
 
@@ -27,7 +28,8 @@ from makespan_collector.otlp.attributes import (
     texts,
     whole,
 )
-from makespan_collector.store.rows import SpanKind, SpanRow
+from makespan_collector.otlp.evidence import decode_file_accesses, decode_test_run
+from makespan_collector.store.rows import RUN_TREE, SpanKind, SpanRow
 from makespan_model import vocabulary as names
 from makespan_model.executable_usage import parse_executables
 from makespan_model.records import MemoryPeakSource, PressureSource, Result, StepKind
@@ -36,7 +38,8 @@ _Word = TypeVar("_Word", bound=StrEnum)
 
 _RESULTS: Mapping[str, Result] = {result.value: result for result in Result}
 _STEP_KINDS: Mapping[str, StepKind] = {kind.value: kind for kind in StepKind}
-_OURS: Mapping[str, SpanKind] = {kind.value: kind for kind in (SpanKind.RUN, SpanKind.JOB, SpanKind.STEP)}
+_BELOW_STEP = (SpanKind.TEST, SpanKind.FILES)
+_OURS: Mapping[str, SpanKind] = {kind.value: kind for kind in (*RUN_TREE, *_BELOW_STEP)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,7 @@ def _decode_span(span: Span, resource: Attributes) -> SpanRow:
     span_type = text(attributes, names.SPAN_TYPE)
     kind = SpanKind.DETAIL if span_type is None else _OURS.get(span_type)
     if kind is None:
-        raise RejectedError(f"{names.SPAN_TYPE} must be run, job or step, not {span_type!r}")
+        raise RejectedError(f"{names.SPAN_TYPE} must be one of {', '.join(_OURS)}, not {span_type!r}")
     trace_id = hexadecimal_id(span.trace_id, 16, "the trace id")
     span_id = hexadecimal_id(span.span_id, 8, "the span id")
     parent = hexadecimal_id(span.parent_span_id, 8, "the parent span id") if span.parent_span_id else None
@@ -77,7 +80,9 @@ def _decode_span(span: Span, resource: Attributes) -> SpanRow:
     end_ns = instant_ns(span.end_time_unix_nano, "the end")
     if end_ns < start_ns:
         raise RejectedError(f"it ends before it starts: {start_ns} .. {end_ns} ns")
-    if kind is SpanKind.DETAIL:
+    if kind in _BELOW_STEP:
+        _check_below_step(span, kind, trace_id, parent)
+    if kind not in RUN_TREE:
         return SpanRow(
             trace_id=trace_id,
             span_id=span_id,
@@ -147,6 +152,15 @@ def _required(attributes: Attributes, key: str) -> str:
     if value is None:
         raise RejectedError(f"it lacks {key}")
     return value
+
+
+def _check_below_step(span: Span, kind: SpanKind, trace_id: str, parent: str | None) -> None:
+    if parent is None:
+        raise RejectedError(f"a span of type {kind} must have the step's span as its parent")
+    if kind is SpanKind.TEST:
+        decode_test_run(span, trace_id, parent)
+    else:
+        decode_file_accesses(span)
 
 
 def _result(span: Span, attributes: Attributes, kind: SpanKind) -> Result:

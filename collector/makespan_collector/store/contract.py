@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from makespan_collector.store.rows import SampleRow, SpanRow
-from makespan_model.records import PipelineRun, Sample
+from makespan_model.records import FileAccesses, PipelineRun, Sample, TestRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,12 @@ class Store(Protocol):
 
     def samples(self, trace_id: str, span_id: str) -> list[Sample]:
         """The readings of one step in time order; instants that lack CPU, memory or processes are left out."""
+
+    def tests(self, trace_ids: Collection[str], *, step_span_id: str | None = None) -> list[TestRun]:
+        """Test cases of these runs, or of one step of them, ordered by run, step, suite, class and name."""
+
+    def file_accesses(self, trace_id: str, span_id: str) -> FileAccesses | None:
+        """The files one step used; None when they were not traced."""
 
     def compact(self) -> None:
         """Rewrite what was appended into the form that is fastest to query; nothing is lost or changed."""

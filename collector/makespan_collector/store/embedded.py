@@ -11,7 +11,7 @@ from typing import Self
 
 import pyarrow as pa
 
-from makespan_collector.store import run_queries
+from makespan_collector.store import evidence_queries, run_queries
 from makespan_collector.store.compaction import compact_table, remove_superseded
 from makespan_collector.store.contract import PipelineSummary
 from makespan_collector.store.group_commit import GroupCommit
@@ -29,7 +29,7 @@ from makespan_collector.store.schema import (
 from makespan_collector.store.segments import list_segments, log_path
 from makespan_collector.store.writer_lock import WriterLock
 from makespan_model.errors import MakespanError, UnavailableError
-from makespan_model.records import PipelineRun, Sample
+from makespan_model.records import FileAccesses, PipelineRun, Sample, TestRun
 
 LOCK_FILE = "writer.lock"
 # A query reads the logs whole, so they are kept to a few tens of megabytes in all.
@@ -73,6 +73,14 @@ class EmbeddedReader:
     def samples(self, trace_id: str, span_id: str) -> list[Sample]:
         """See `Store.samples`."""
         return run_queries.samples(self._root, trace_id, span_id)
+
+    def tests(self, trace_ids: Collection[str], *, step_span_id: str | None = None) -> list[TestRun]:
+        """See `Store.tests`."""
+        return evidence_queries.tests(self._root, trace_ids, step_span_id)
+
+    def file_accesses(self, trace_id: str, span_id: str) -> FileAccesses | None:
+        """See `Store.file_accesses`."""
+        return evidence_queries.file_accesses(self._root, trace_id, span_id)
 
     def compact(self) -> None:
         """Raise: this store was opened for reading."""

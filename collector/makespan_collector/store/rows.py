@@ -9,12 +9,22 @@ from makespan_model.records import MemoryPeakSource, PressureSource, Result, Ste
 
 
 class SpanKind(StrEnum):
-    """What a span describes: `makespan.span.type`, or `detail` for what a step emitted itself."""
+    """What a span describes: `makespan.span.type`, or `detail` for what a step emitted itself.
+
+    The first three make up the tree of a run. `test` is a test case and `files` the file accesses of the
+    step it hangs under; the raw span holds what they say.
+    """
 
     RUN = "run"
     JOB = "job"
     STEP = "step"
+    TEST = "test"
+    FILES = "files"
     DETAIL = "detail"
+
+
+RUN_TREE = (SpanKind.RUN, SpanKind.JOB, SpanKind.STEP)
+"""The kinds of span that a run is put together from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,13 +11,13 @@ from makespan_collector.store.assembly import assemble_runs
 from makespan_collector.store.compaction import merged_rows
 from makespan_collector.store.contract import PipelineSummary
 from makespan_collector.store.queries import fetch, query
-from makespan_collector.store.rows import SpanKind
+from makespan_collector.store.rows import RUN_TREE
 from makespan_collector.store.schema import SAMPLES, SPANS
 from makespan_model.records import PipelineRun, Sample
 from makespan_model.vocabulary import SAMPLE_METRICS
 
 _COLUMNS = ", ".join(name for name in SPANS.columns.names if name not in ("seq", "raw"))
-_OURS = f"kind <> '{SpanKind.DETAIL}'"
+_OURS = f"kind IN ({', '.join(repr(kind.value) for kind in RUN_TREE)})"
 
 
 def runs(

@@ -88,7 +88,7 @@ def test_a_missing_result_is_read_from_the_span_status() -> None:
         (step_request(without=[names.PIPELINE_RUN_ID]), "lacks cicd.pipeline.run.id"),
         (step_request(without=[names.STEP_PATH]), "lacks makespan.step.path"),
         (step_request(without=[names.JOB_ID, names.JOB_NAME]), "lacks makespan.job.id"),
-        (step_request(attributes={names.SPAN_TYPE: "stage"}), "must be run, job or step, not 'stage'"),
+        (step_request(attributes={names.SPAN_TYPE: "stage"}), "job, step, test, files, not 'stage'"),
         (step_request(attributes={names.TASK_RUN_RESULT: "great"}), "must be one of success, failure"),
         (step_request(attributes={names.STEP_KIND: "magic"}), "must be one of run, uses"),
         (step_request(attributes={names.CPU_USER_S: -1.0}), "must be a number of 0 or more"),
