@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from makespan_agent.recovery import recover
 from makespan_agent.sending import Delivery, Outcome, Sender
 from makespan_agent.spool_queue import SpoolQueue
 from makespan_agent.step_record import StepRecord, decode_record
@@ -29,6 +30,8 @@ class FlushReport:
         rejected: Records set aside: damaged, or refused for good by the receiver.
         reason: Why something was left, rejected, or arrived without its samples; empty otherwise.
         samples_refused: Steps that arrived without their samples, which the receiver does not take.
+        retryable: Whether what was left may well be taken in a moment.
+        retry_after_s: When the receiver asked to be tried again; None when it did not say.
     """
 
     endpoint: str
@@ -37,6 +40,8 @@ class FlushReport:
     rejected: int = 0
     reason: str = ""
     samples_refused: int = 0
+    retryable: bool = False
+    retry_after_s: float | None = None
 
 
 def flush(spool: Path, endpoint: str | None = None, timeout_s: float = DEFAULT_TIMEOUT_S) -> FlushReport:
@@ -60,6 +65,7 @@ def flush(spool: Path, endpoint: str | None = None, timeout_s: float = DEFAULT_T
             if not is_sender:
                 left = len(queue.names())
                 return FlushReport(sender.endpoint, left=left, reason="another process is still sending")
+            recover(spool)
             return drain(queue, sender, deadline_s)
     except OSError as error:
         raise UnavailableError(f"spool {spool}: {error.strerror or error}; set MAKESPAN_SPOOL or --spool") from error
@@ -87,7 +93,12 @@ def drain(queue: SpoolQueue, sender: Sender, deadline_s: float | None = None) ->
         delivery = sender.send(list(records.values()))
         if delivery.outcome is Outcome.KEPT:
             queue.note_failure(sender.endpoint, delivery.reason)
-            report = replace(report, reason=delivery.reason)
+            report = replace(
+                report,
+                reason=delivery.reason,
+                retryable=delivery.retryable,
+                retry_after_s=delivery.retry_after_s,
+            )
             break
         report = _settle(queue, sender, records, delivery, report)
         queue.clear_failure()
@@ -113,12 +124,18 @@ def _settle(
 ) -> FlushReport:
     """Delete what was sent; find the records a refused batch was refused for by sending them one by one."""
     if delivery.outcome is Outcome.SENT:
+        rejected = min(delivery.rejected_spans, len(records))
         for name in records:
-            queue.delete(name)
+            if rejected:
+                # OTLP 1.5: after a partial success the request must not be sent again, and nobody says which.
+                queue.reject(name, f"{sender.endpoint}, of {len(records)} steps sent together: {delivery.reason}")
+            else:
+                queue.delete(name)
         refused = sum(bool(record.samples) for record in records.values()) if delivery.samples_refused else 0
         return replace(
             report,
-            sent=report.sent + len(records),
+            sent=report.sent + len(records) - rejected,
+            rejected=report.rejected + rejected,
             samples_refused=report.samples_refused + refused,
             reason=delivery.reason or report.reason,
         )

@@ -6,19 +6,33 @@ package's own small modules; a test keeps the list.
 
 from __future__ import annotations
 
-import _signal  # type: ignore[import-not-found]
 import os
 import time
 
 from makespan_agent.accounting import adopt_orphans
-from makespan_agent.command_line import RUN_HELP, SHELL_HELP, Invocation, WrongUsageError, parse_command_line
+from makespan_agent.command_line import (
+    EVIDENCE_OPTIONS,
+    RUN_HELP,
+    SHELL_HELP,
+    Invocation,
+    WrongUsageError,
+    parse_command_line,
+)
 from makespan_agent.executables import CannotStartError, spawn
 from makespan_agent.identity.job_identity import JobIdentity
 from makespan_agent.identity.registry import identify
 from makespan_agent.identity.step_identity import PATH_VARIABLE, StepIdentity, identify_step
-from makespan_agent.shells import shell_words
+from makespan_agent.shells import shell_words, text_words
 from makespan_agent.signals import Ending, SignalRelay
 from makespan_agent.spool import spool_directory
+
+TYPE_CHECKING = False  # Importing typing for it takes 7 ms.
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from makespan_agent.evidence import Evidence
+    from makespan_agent.measurement import Measurement
+    from makespan_agent.recording import Recording
 
 _USAGE_EXIT_CODE = 2
 EXPORT_MODES = ("detached", "flush-only", "off")
@@ -43,7 +57,9 @@ def launch(command: str, arguments: list[str]) -> int:
             _write(1, RUN_HELP if command == "run" else SHELL_HELP)
             return 0
         words = invocation.words
-        if command == "shell":
+        if invocation.text is not None:
+            words = text_words(invocation.shell, invocation.text, words)
+        elif command == "shell":
             words = shell_words(invocation.shell, words[0] if words else None)
     except WrongUsageError as error:
         say(str(error))
@@ -70,7 +86,7 @@ class _Step:
         self._invocation = invocation
         self._words = words
         self._notices: list[str] = []
-        self._environment = inherited_environment()
+        self._environment = inherited_environment() | invocation.variables
         self._spool = ""
         self._export = self._environment.get("MAKESPAN_EXPORT") or EXPORT_MODES[0]
         if self._export not in EXPORT_MODES:
@@ -81,11 +97,14 @@ class _Step:
         self._job: JobIdentity | None = None
         self._step: StepIdentity | None = None
         self._startup_s = 0.0
+        self._recording: Recording | None = None
+        self._evidence: Evidence | None = None
 
     def run(self) -> int:
         """Start, wait, record."""
         if self._export != "off":
             self._identify()
+            self._prepare_evidence()
         relay = SignalRelay(self._now_ns)
         if self._step is not None:
             adopt_orphans()
@@ -101,7 +120,7 @@ class _Step:
         ending, usage, samples = self._follow(child, relay)
         code = os.waitstatus_to_exitcode(ending.status)
         exit_code = 128 - code if code < 0 else code
-        self._record(ending, usage, samples, exit_code=exit_code, error_type=_error_type(code))
+        self._record(ending, usage, samples, exit_code=exit_code, error_type=self._error_type(code))
         relay.restore()
         return exit_code
 
@@ -116,7 +135,7 @@ class _Step:
             self._step = identify_step(
                 self._job,
                 self._environment,
-                is_shell=self._invocation.command == "shell",
+                is_shell=self._invocation.command == "shell" and self._invocation.text is None,
                 given_name=self._invocation.step,
                 executable=os.path.basename(self._words[0]),
                 start_ns=self._start_ns,
@@ -124,6 +143,26 @@ class _Step:
             )
         except Exception as error:  # noqa: BLE001 - a strange environment must not fail the step
             self._notices.append(f"the step is not recorded: {error}")
+
+    def _prepare_evidence(self) -> None:
+        """Find out what is to be recorded beyond the usage; imports nothing unless something is."""
+        if self._step is None or not any(name in self._environment for name in EVIDENCE_OPTIONS.values()):
+            return
+        try:
+            from makespan_agent.evidence import Evidence
+
+            self._evidence = Evidence(self._environment, self._words, self._notices)
+        except Exception as error:  # noqa: BLE001 - a strange setting must not fail the step
+            self._notices.append(f"only the usage is recorded: {error}")
+
+    def _gathered_evidence(self) -> dict[str, object]:
+        if self._evidence is None:
+            return {}
+        try:
+            return self._evidence.gather(self._start_ns)
+        except Exception as error:  # noqa: BLE001 - the usage is recorded without it
+            self._notices.append(f"only the usage is recorded: {error}")
+            return {}
 
     def _child_environment(self) -> dict[str, str]:
         if self._job is None or self._step is None:
@@ -134,25 +173,61 @@ class _Step:
             ENCLOSING_VARIABLE: f"{os.getpid()},{self._spool}",
         }
         if self._job.provider == "plain":
+            # A nested agent may stand in another work tree (a submodule), and still belongs to this run.
             added["MAKESPAN_RUN_ID"] = self._job.run_id
-        return self._environment | added
+            added["MAKESPAN_REPOSITORY"] = self._job.repository
+        environment = self._environment | added
+        if self._evidence is not None:
+            for name in self._evidence.consumed_variables:
+                environment.pop(name, None)
+        return environment
 
     def _follow(
         self, child: int, relay: SignalRelay
-    ) -> tuple[Ending, dict[str, object], list[tuple[int, float, int, int, float | None, float | None]]]:
+    ) -> tuple[Ending, dict[str, object], list[tuple[float | None, ...]]]:
         if self._step is None:
             return relay.wait(child, lambda: 86_400.0), {}, []
         from makespan_agent.measurement import Measurement
 
         measurement = Measurement(relay, self._now_ns, self._start_ns)
-        ending = relay.wait(child, measurement.take_reading)
+        relay.before_reaping = measurement.look_at_the_dead
+        ending = relay.wait(child, self._begin_record(measurement))
         return ending, measurement.usage(ending), measurement.samples
+
+    def _begin_record(self, measurement: Measurement) -> Callable[[], float]:
+        """Leave the start of the step in the spool; returns what is to be done while it runs."""
+        try:
+            from makespan_agent.heartbeat import Heartbeat
+
+            recording = self._new_recording()
+            recording.begin()
+            self._recording = recording
+            return Heartbeat(measurement, recording, self._now_ns).wake
+        except Exception as error:  # noqa: BLE001 - nothing in here may fail the step
+            self._notices.append(f"the step is recorded at its end only: {error}")
+            return measurement.take_reading
+
+    def _new_recording(self) -> Recording:
+        from makespan_agent.recording import Recording
+
+        assert self._job is not None
+        assert self._step is not None
+        return Recording(
+            self._job,
+            self._step,
+            spool=self._spool,
+            environment=self._environment,
+            start_ns=self._start_ns,
+            startup_s=self._startup_s,
+            now_ns=self._now_ns,
+            notices=self._notices,
+        )
 
     def _record(
         self,
         ending: Ending | None,
         usage: dict[str, object],
-        samples: list[tuple[int, float, int, int, float | None, float | None]],
+        samples: list[tuple[float | None, ...]],
         *,
         exit_code: int,
         error_type: str | None,
@@ -160,29 +235,31 @@ class _Step:
         """Leave the record in the spool and start its exporter; never fails the step."""
         if self._job is not None and self._step is not None:
             try:
-                from makespan_agent.recording import record_step
-
-                record_step(
-                    self._job,
-                    self._step,
-                    spool=self._spool,
-                    environment=self._environment,
-                    start_ns=self._start_ns,
+                recording = self._recording or self._new_recording()
+                recording.finish(
                     end_ns=ending.end_ns if ending else self._now_ns(),
                     exit_code=exit_code,
                     error_type=error_type,
                     received_signal=ending.received_signal if ending else None,
                     usage=usage,
                     samples=samples,
-                    startup_s=self._startup_s,
-                    now_ns=self._now_ns,
-                    notices=self._notices,
+                    evidence=self._gathered_evidence(),
                 )
                 self._start_exporter()
             except Exception as error:  # noqa: BLE001 - nothing in here may fail the step
                 self._notices.append(f"the step is not recorded: {error}")
         if self._notices and error_type not in ("not_found", "not_executable"):
             say("; ".join(self._notices).replace("\n", " "))
+
+    def _error_type(self, code: int) -> str | None:
+        from makespan_agent.endings import error_type
+
+        return error_type(
+            code,
+            executable=os.path.basename(self._words[0]),
+            timed_out=False,
+            oom_kills=self._recording.oom_kills() if self._recording else 0,
+        )
 
     def _start_exporter(self) -> None:
         if self._export == "detached" and not _enclosed(self._environment, self._spool):
@@ -220,15 +297,3 @@ def _enclosed(environment: dict[str, str], spool: str) -> bool:
     except (OSError, OverflowError):
         return False
     return True
-
-
-def _error_type(code: int) -> str | None:
-    """`error.type` of the span: low in cardinality, as the semantic conventions ask."""
-    if code == 0:
-        return None
-    if code > 0:
-        return f"exit_{code}"
-    for name in dir(_signal):
-        if name.startswith("SIG") and name[3] != "_" and getattr(_signal, name) == -code:
-            return name
-    return f"signal_{-code}"

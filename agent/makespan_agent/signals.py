@@ -35,6 +35,12 @@ _FORWARDED = frozenset(
         *_STOPPING,
     }
 )
+_COUNTED = (
+    ("ru_minflt", "minor_faults"),
+    ("ru_majflt", "major_faults"),
+    ("ru_nvcsw", "voluntary_switches"),
+    ("ru_nivcsw", "involuntary_switches"),
+)
 _ENDING = frozenset({_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP, _signal.SIGQUIT})
 
 
@@ -47,9 +53,10 @@ class Ending:
         end_ns: Unix time.
         received_signal: The last INT, TERM, HUP or QUIT that came to the agent; None without one.
         orphans_cpu_s: User and system seconds of descendants that outlived their parents and were reaped here.
+        orphans_counts: Their page faults and context switches, in the order of `_COUNTED`.
     """
 
-    __slots__ = ("end_ns", "orphans_cpu_s", "received_signal", "rusage", "status")
+    __slots__ = ("end_ns", "orphans_counts", "orphans_cpu_s", "received_signal", "rusage", "status")
 
     def __init__(self, status: int, rusage: struct_rusage | None, end_ns: int) -> None:
         self.status = status
@@ -57,6 +64,16 @@ class Ending:
         self.end_ns = end_ns
         self.received_signal: int | None = None
         self.orphans_cpu_s = (0.0, 0.0)
+        self.orphans_counts = [0] * len(_COUNTED)
+
+    def fault_counts(self) -> dict[str, int]:
+        """Page faults and context switches of the whole tree, by the names of `makespan_model.records.Usage`."""
+        if self.rusage is None:
+            return {}
+        return {
+            name: getattr(self.rusage, counter) + orphans
+            for (counter, name), orphans in zip(_COUNTED, self.orphans_counts, strict=True)
+        }
 
 
 class SignalRelay:
@@ -78,18 +95,26 @@ class SignalRelay:
         self._child_stopped = False
         self._orphans_user_s = 0.0
         self._orphans_system_s = 0.0
+        self._orphans_counts = [0] * len(_COUNTED)
+        self.before_reaping: Callable[[int], None] | None = None
+        """Called with the pid of a child that has ended, while /proc still holds its figures."""
 
     @property
     def orphans_cpu_s(self) -> float:
         """CPU seconds of the orphans reaped so far."""
         return self._orphans_user_s + self._orphans_system_s
 
+    @property
+    def orphans_user_and_system_s(self) -> tuple[float, float]:
+        """The same in two parts."""
+        return self._orphans_user_s, self._orphans_system_s
+
     def wait(self, child: int, next_reading_s: Callable[[], float]) -> Ending:
         """Wait until the command ends, calling `next_reading_s` whenever the time it gave last has passed.
 
         Args:
             child: The command's process id.
-            next_reading_s: Takes a reading, and says in how many seconds it wants the next.
+            next_reading_s: Does what is due, and says in how many seconds something is due again.
         """
         self._child = child
         timeout_s = next_reading_s()
@@ -98,6 +123,7 @@ class SignalRelay:
             if ending is not None:
                 ending.received_signal = self._received
                 ending.orphans_cpu_s = (self._orphans_user_s, self._orphans_system_s)
+                ending.orphans_counts = self._orphans_counts
                 return ending
             self._stop_with_the_command()
             signal_info = _signal.sigtimedwait(self._waited_for, timeout_s)
@@ -115,6 +141,7 @@ class SignalRelay:
     def _reap(self) -> Ending | None:
         """Collect whatever ended; orphans of the command are our children (PR_SET_CHILD_SUBREAPER)."""
         while True:
+            self._look_at_the_dead()
             try:
                 pid, status, rusage = os.wait4(-1, os.WNOHANG | os.WUNTRACED | os.WCONTINUED)
             except ChildProcessError:
@@ -130,6 +157,18 @@ class SignalRelay:
             else:
                 self._orphans_user_s += rusage.ru_utime
                 self._orphans_system_s += rusage.ru_stime
+                for place, (counter, _) in enumerate(_COUNTED):
+                    self._orphans_counts[place] += getattr(rusage, counter)
+
+    def _look_at_the_dead(self) -> None:
+        if self.before_reaping is None:
+            return
+        try:
+            dead = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return
+        if dead is not None:
+            self.before_reaping(dead.si_pid)
 
     def _pass_on(self, number: int, code: int) -> None:
         if number in _ENDING:

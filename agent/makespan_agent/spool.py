@@ -1,7 +1,8 @@
-"""The directory where step records wait until they are sent: the side that writes.
+"""The directory where step records wait until they are sent.
 
-One file a record, written beside its final name and renamed into place, so a reader never sees half
-of one. A file's name holds its age and size: `<end_ns>-<span id>-<bytes>.step`.
+One file a step. While the step runs it is an append-only log named `<start_ns>-<span id>.open`, which
+`open_record` writes; renamed to `<end_ns>-<span id>-<bytes>.step` it waits to be sent. So a reader never
+sees half a record, and a file's name holds its age and size.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SUFFIX = ".step"
+OPEN_SUFFIX = ".open"
 DEFAULT_MAX_BYTES = 64 * 1024 * 1024
 FAILURE_NOTE = "last-failure"
 """Written by whoever could not send: the endpoint, a tab, and why."""
@@ -40,49 +42,29 @@ def max_spool_bytes(environment: Mapping[str, str], notices: list[str]) -> int:
 
 
 def seal(text: str) -> bytes:
-    """A record's line: the SHA-256 of its JSON, a space, the JSON."""
+    """One line of a record: the SHA-256 of its JSON, a space, the JSON."""
     return f"{digest(text)} {text}\n".encode("utf-8", "surrogateescape")
 
 
-def write_record(directory: str, text: str, *, end_ns: int, span_id: str, max_bytes: int) -> int:
-    """Add one record, dropping the oldest ones where the spool would outgrow its bound.
-
-    Args:
-        directory: The spool; made, for this user alone, when missing.
-        text: The record as JSON.
-        end_ns: The step's end, in Unix nanoseconds: the record's age.
-        span_id: The step's span id.
-        max_bytes: The bound on the sum of all waiting records.
-
-    Returns:
-        How many old records were dropped.
-
-    Raises:
-        OSError: The spool cannot be written.
-    """
-    line = seal(text)
-    name = f"{end_ns:020d}-{span_id}-{len(line)}{SUFFIX}"
-    temporary = os.path.join(directory, f".{os.getpid()}-{name}")
-    try:
-        descriptor = _create(temporary)
-    except FileNotFoundError:
-        os.makedirs(directory, mode=0o700, exist_ok=True)
-        descriptor = _create(temporary)
-    try:
-        _write_all(descriptor, line)
-        os.close(descriptor)
-        dropped = _make_room(directory, max_bytes - len(line))
-        os.rename(temporary, os.path.join(directory, name))
-    except OSError:
-        os.unlink(temporary)
-        raise
-    return dropped
+def unseal(line: bytes) -> str | None:
+    """The JSON of one line without its newline; None when it is not what was sealed."""
+    checksum, _, text = line.decode("utf-8", "surrogateescape").partition(" ")
+    return text if digest(text) == checksum else None
 
 
 def waiting(directory: str) -> list[str]:
-    """Names of the records in the spool, oldest first; none when the directory cannot be read."""
+    """Names of the records to be sent, oldest first; none when the directory cannot be read."""
+    return _listed(directory, SUFFIX)
+
+
+def unfinished(directory: str) -> list[str]:
+    """Names of the records whose steps have not ended, or whose agents were killed; oldest first."""
+    return _listed(directory, OPEN_SUFFIX)
+
+
+def _listed(directory: str, suffix: str) -> list[str]:
     try:
-        return sorted(name for name in os.listdir(directory) if name.endswith(SUFFIX) and name[0] != ".")
+        return sorted(name for name in os.listdir(directory) if name.endswith(suffix) and name[0] != ".")
     except OSError:
         return []
 
@@ -101,16 +83,8 @@ def take_failure_note(directory: str) -> str | None:
     return f"collector at {endpoint} not reachable ({reason}), {steps} spooled; `makespan flush` sends them"
 
 
-def _create(path: str) -> int:
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(descriptor, data) :]
-
-
-def _make_room(directory: str, room_bytes: int) -> int:
+def make_room(directory: str, room_bytes: int) -> int:
+    """Delete the oldest waiting records until the rest fit; returns how many had to go."""
     names = waiting(directory)
     total_bytes = sum(map(_size, names))
     dropped = 0

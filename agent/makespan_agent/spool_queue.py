@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from makespan_agent.spool import FAILURE_NOTE, waiting
+from makespan_agent.spool import FAILURE_NOTE, OPEN_SUFFIX, waiting
 
 REJECTED_FOLDER = "rejected"
 _SENDER_LOCK = ".sender-lock"
 _WAITER_LOCK = ".waiter-lock"
+_RETRIER_LOCK = ".retrier-lock"
 _POLL_S = 0.02
 _ABANDONED_S = 3600.0
 
@@ -64,7 +65,7 @@ class SpoolQueue:
 
     def remove_abandoned(self, now_s: float) -> None:
         """Delete half-written files of agents that were killed over an hour ago."""
-        for path in self.directory.glob(".*.step"):
+        for path in (*self.directory.glob(".*.step"), *self.directory.glob(f".*{OPEN_SUFFIX}")):
             try:
                 if now_s - path.stat().st_mtime > _ABANDONED_S:
                     path.unlink()
@@ -85,6 +86,15 @@ class SpoolQueue:
                 fcntl.flock(sender, fcntl.LOCK_EX)
                 fcntl.flock(waiter, fcntl.LOCK_UN)
                 yield True
+
+    @contextmanager
+    def sole_retrier(self) -> Iterator[bool]:
+        """Become the one process that stays to try again; yields False when there is one.
+
+        Its holder is not the sender meanwhile: a flush, or the exporter of the next step, need not wait for it.
+        """
+        with self._lock(_RETRIER_LOCK) as retrier:
+            yield _try_lock(retrier)
 
     @contextmanager
     def sender_within(

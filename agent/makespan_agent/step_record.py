@@ -6,14 +6,32 @@ import json
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from makespan_agent.endings import AGENT_KILLED, MACHINE_LOST, OOM_KILLED, TIMEOUT
 from makespan_agent.recording import RECORD_VERSION
+from makespan_agent.spool import unseal
+from makespan_agent.step_evidence import StepEvidence, decode_evidence
 from makespan_model.errors import InputError
 from makespan_model.identity import RunIdentity
-from makespan_model.records import Result, Sample, StepRun, Usage
-from makespan_model.span_ids import digest
+from makespan_model.records import (
+    ExecutableUsage,
+    MemoryPeakSource,
+    PressureSource,
+    Result,
+    Sample,
+    StepKind,
+    StepRun,
+    Usage,
+)
 
-_CANCELLING = (signal.SIGINT, signal.SIGTERM)
+_CANCELLING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_RESULTS = {
+    TIMEOUT: Result.TIMEOUT,
+    OOM_KILLED: Result.ERROR,
+    AGENT_KILLED: Result.ERROR,
+    MACHINE_LOST: Result.ERROR,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +50,8 @@ class StepRecord:
         overhead_wall_s: Seconds the agent added.
         overhead_cpu_s: CPU seconds the agent used.
         facts: The job's further facts, by the names of `JobIdentity`: ref, commit, worker, URLs.
+        evidence: Its tests, files, arguments and environment, as far as they were asked for.
+        resource: OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES as the step found them.
     """
 
     identity: RunIdentity
@@ -47,23 +67,27 @@ class StepRecord:
     overhead_wall_s: float
     overhead_cpu_s: float
     facts: Mapping[str, str]
+    resource: Mapping[str, str]
+    evidence: StepEvidence
 
 
-def decode_record(line: bytes, source: str) -> StepRecord:
-    """Read one spool line.
+def decode_record(content: bytes, source: str) -> StepRecord:
+    """Read one spool file.
 
     Args:
-        line: The file's bytes.
+        content: The file's bytes: the lines of the start, of heartbeats, and of the end.
         source: The file's path, for the message.
 
     Raises:
-        InputError: The line is cut, altered, or of a version this release does not know.
+        InputError: A line is cut, altered, or of a version this release does not know.
     """
-    checksum, _, text = line.removesuffix(b"\n").decode("utf-8", "surrogateescape").partition(" ")
-    if digest(text) != checksum:
-        raise InputError(f"{source}: the checksum does not match; the record is damaged")
+    data: dict[str, Any] = {}
     try:
-        data = json.loads(text)
+        for number, line in enumerate(content.removesuffix(b"\n").split(b"\n"), start=1):
+            text = unseal(line)
+            if text is None:
+                raise InputError(f"{source}:{number}: the checksum does not match; the record is damaged")
+            data |= json.loads(text)
         if data["version"] != RECORD_VERSION:
             raise InputError(f"{source}: record version {data['version']}, this release reads {RECORD_VERSION}")
         return _from_json(data)
@@ -74,7 +98,7 @@ def decode_record(line: bytes, source: str) -> StepRecord:
 def _from_json(data: dict[str, dict[str, object]]) -> StepRecord:
     job: dict[str, object] = data["job"]
     step: dict[str, object] = data["step"]
-    texts = ("ref", "commit", "worker", "run_url", "job_url", "repository_url")
+    texts = ("ref", "commit", "worker", "run_url", "job_url", "repository_url", "job_run")
     return StepRecord(
         identity=RunIdentity(
             provider=_printable(job["provider"]),
@@ -94,25 +118,42 @@ def _from_json(data: dict[str, dict[str, object]]) -> StepRecord:
         overhead_wall_s=float(str(data["overhead"]["wall_s"])),
         overhead_cpu_s=float(str(data["overhead"]["cpu_s"])),
         facts={name: _printable(job[name]) for name in texts if name in job},
+        evidence=decode_evidence(data.get("evidence", {}), str(step["trace_id"]), str(step["span_id"])),
+        resource={name: _printable(value) for name, value in data.get("resource", {}).items()},
     )
 
 
 def _step_run(data: dict[str, dict[str, object]], step: dict[str, object]) -> StepRun:
     index = step.get("index")
-    exit_code = int(str(data["exit_code"]))
+    exit_code = None if data["exit_code"] is None else int(str(data["exit_code"]))
     return StepRun(
         path=_printable(step["path"]),
         name=_printable(step["name"]),
-        result=_result(exit_code, data["received_signal"]),
+        result=_result(exit_code, data["error_type"], data["received_signal"]),
         start_ns=int(str(data["start_ns"])),
         end_ns=int(str(data["end_ns"])),
+        kind=StepKind(str(step.get("kind", StepKind.RUN.value))),
         index=index if isinstance(index, int) else None,
         exit_code=exit_code,
-        usage=Usage(**data["usage"]),  # type: ignore[arg-type]
+        usage=_usage(data["usage"]),
     )
 
 
-def _result(exit_code: int, received_signal: object) -> Result:
+def _usage(data: dict[str, Any]) -> Usage:
+    known = dict(data)
+    if "memory_peak_source" in known:
+        known["memory_peak_source"] = MemoryPeakSource(known["memory_peak_source"])
+    if "pressure_source" in known:
+        known["pressure_source"] = PressureSource(known["pressure_source"])
+    known["executables"] = tuple(
+        ExecutableUsage(_printable(name), *numbers) for name, *numbers in known.get("executables", ())
+    )
+    return Usage(**known)
+
+
+def _result(exit_code: int | None, error_type: object, received_signal: object) -> Result:
+    if isinstance(error_type, str) and error_type in _RESULTS:
+        return _RESULTS[error_type]
     if exit_code == 0:
         return Result.SUCCESS
     return Result.CANCELLATION if received_signal in _CANCELLING else Result.FAILURE

@@ -33,6 +33,9 @@ _GITHUB = {
 }
 
 
+_USAGE = names.USAGE_AMOUNTS | names.USAGE_COUNTS | names.USAGE_SOURCES
+
+
 def _free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -73,10 +76,7 @@ def test_a_step_arrives_as_a_span_with_derived_ids_and_standard_names(agent: Age
         names.STEP_KIND: "run",
         names.PROCESS_EXIT_CODE: 3,
         names.ERROR_TYPE: "exit_3",
-        names.CPU_USER_S: usage["cpu_user_s"],
-        names.CPU_SYSTEM_S: usage["cpu_system_s"],
-        names.IO_READ_BYTES: usage["io_read_bytes"],
-        names.IO_WRITE_BYTES: usage["io_write_bytes"],
+        **{attribute: usage[field] for field, attribute in _USAGE.items() if field in usage},
         names.AGENT_OVERHEAD_S: overhead["wall_s"],
         names.AGENT_OVERHEAD_CPU_S: overhead["cpu_s"],
     }

@@ -19,9 +19,9 @@ from support.agent_process import Agent
         ("exit 0", 0, None),
         ("exit 1", 1, "exit_1"),
         ("exit 255", 255, "exit_255"),
-        ("kill -9 $$", 137, "SIGKILL"),
-        ("kill -TERM $$", 143, "SIGTERM"),
-        ("kill -SEGV $$", 139, "SIGSEGV"),
+        ("kill -9 $$", 137, "signal:SIGKILL"),
+        ("kill -TERM $$", 143, "signal:SIGTERM"),
+        ("kill -SEGV $$", 139, "signal:SIGSEGV"),
     ],
 )
 def test_the_exit_code_is_the_commands_own(agent: Agent, script: str, exit_code: int, error_type: str | None) -> None:
@@ -78,7 +78,7 @@ def test_the_command_sees_the_environment_and_signals_it_would_have_seen(agent: 
     )
     finished = agent.run("run", "--", "sh", "-c", script)
 
-    added = {"TRACEPARENT", "MAKESPAN_STEP_PATH", "MAKESPAN_ENCLOSING", "MAKESPAN_RUN_ID"}
+    added = {"TRACEPARENT", "MAKESPAN_STEP_PATH", "MAKESPAN_ENCLOSING", "MAKESPAN_RUN_ID", "MAKESPAN_REPOSITORY"}
     bare_lines, wrapped_lines = bare.stdout.decode().splitlines(), finished.stdout.decode().splitlines()
     assert [line for line in wrapped_lines if line.partition("=")[0] not in added and "SigIgn" not in line] == [
         line for line in bare_lines if "SigIgn" not in line
@@ -320,3 +320,47 @@ def test_what_python_added_to_the_environment_under_the_c_locale_is_taken_out_ag
     monkeypatch.setenv("LC_CTYPE", "C.UTF-8")
 
     assert "LC_CTYPE" not in launcher.inherited_environment()
+
+
+def test_what_options_say_of_the_run_holds_for_the_commands_inside_it(agent: Agent) -> None:
+    inner = " ".join(agent.command("run", "--step", "inner", "--", "true"))
+    options = ("--run-id", "7", "--repository", "o/r", "--job", "build", "--pipeline", "release", "--attempt", "2")
+
+    agent.run("run", "--step", "outer", *options, "--", "sh", "-c", inner, MAKESPAN_JOB="overridden")
+
+    inside, outside = agent.records()
+    for record in (inside, outside):
+        job = record["job"]
+        found = (job["run_id"], job["repository"], job["job_id"], job["pipeline"], job["attempt"])
+        assert found == ("7", "o/r", "build", "release", 2)
+    assert inside["step"]["parent_span_id"] == outside["step"]["span_id"]
+
+
+def test_a_command_in_a_submodule_stays_in_the_run_around_it(agent: Agent) -> None:
+    (agent.directory / "sub" / ".git").mkdir(parents=True)
+    inner = " ".join(agent.command("run", "--step", "inner", "--", "true"))
+
+    agent.run("run", "--step", "outer", "--", "sh", "-c", f"cd sub && {inner}")
+
+    inside, outside = agent.records()
+    assert inside["step"]["trace_id"] == outside["step"]["trace_id"]
+    assert inside["step"]["parent_span_id"] == outside["step"]["span_id"]
+
+
+def test_a_command_text_is_run_as_sh_c_would_with_its_exit_code_and_arguments(agent: Agent) -> None:
+    finished = agent.run("shell", "--step", "say", "-c", 'echo "$0 $1"; exit 4', "zero", "one two")
+
+    assert (finished.returncode, finished.stdout) == (4, b"zero one two\n")
+    (record,) = agent.records()
+    assert (record["step"]["name"], record["exit_code"]) == ("say", 4)
+
+
+def test_command_texts_in_one_workflow_step_never_share_a_path(agent: Agent) -> None:
+    agent.environment = {"GITHUB_ACTIONS": "true", "GITHUB_JOB": "test", "GITHUB_ACTION": "__run"}
+
+    for _ in range(2):
+        agent.run("shell", "-c", "true")
+
+    paths = [record["step"]["path"] for record in agent.records()]
+    assert len(set(paths)) == 2
+    assert all(path.startswith("__run/sh@") for path in paths)

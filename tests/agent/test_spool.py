@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from makespan_agent import spool
-from makespan_agent.spool import FAILURE_NOTE, spool_directory, take_failure_note, waiting, write_record
+from makespan_agent.open_record import OpenRecord
+from makespan_agent.spool import FAILURE_NOTE, spool_directory, take_failure_note, waiting
 
 
 def _write(directory: Path, number: int, text: str = "{}", max_bytes: int = 1_000_000) -> int:
-    return write_record(str(directory), text, end_ns=number, span_id=f"{number:016x}", max_bytes=max_bytes)
+    record = OpenRecord(str(directory), text, start_ns=number, span_id=f"{number:016x}")
+    return record.finish("{}", end_ns=number, max_bytes=max_bytes)
 
 
 @pytest.mark.parametrize(
@@ -31,12 +33,12 @@ def test_the_spool_is_where_the_user_or_xdg_says(
     assert spool_directory(environment) == expected
 
 
-def test_a_record_is_one_sealed_line_in_a_file_of_its_own_that_only_the_user_can_read(tmp_path: Path) -> None:
+def test_a_record_is_sealed_lines_in_a_file_of_its_own_that_only_the_user_can_read(tmp_path: Path) -> None:
     directory = tmp_path / "deep" / "spool"
     _write(directory, 5, '{"a": 1}')
 
     (path,) = directory.iterdir()
-    assert path.read_bytes() == spool.seal('{"a": 1}')
+    assert path.read_bytes() == spool.seal('{"a": 1}') + spool.seal("{}")
     assert path.name == f"{5:020d}-{5:016x}-{path.stat().st_size}.step"
     assert stat.S_IMODE(directory.stat().st_mode) == 0o700
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -50,7 +52,7 @@ def test_records_wait_oldest_first(tmp_path: Path) -> None:
 
 
 def test_the_spool_never_outgrows_its_bound_and_drops_the_oldest(tmp_path: Path) -> None:
-    size = len(spool.seal("x" * 100))
+    size = len(spool.seal("x" * 100) + spool.seal("{}"))
 
     dropped = [_write(tmp_path, number, "x" * 100, max_bytes=3 * size + 1) for number in range(1, 6)]
 

@@ -10,6 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+
+def merged(path: Path) -> dict[str, Any]:
+    """A record's lines as one object; later ones win."""
+    found: dict[str, Any] = {}
+    for line in path.read_text().splitlines():
+        found |= json.loads(line.partition(" ")[2])
+    return found
+
+
 FOREIGN_VARIABLES = ("GITHUB_", "CI", "GITLAB", "MAKESPAN_", "OTEL_", "TRACE", "BAGGAGE", "RUNNER_", "LC_", "LANG")
 
 
@@ -50,5 +59,9 @@ class Agent:
         )
 
     def records(self) -> list[dict[str, Any]]:
-        """What waits in the spool, oldest first."""
-        return [json.loads(path.read_text().partition(" ")[2]) for path in sorted(self.spool.glob("*.step"))]
+        """What waits in the spool, oldest first: the lines of each record merged."""
+        return [merged(path) for path in sorted(self.spool.glob("*.step"))]
+
+    def open_records(self) -> list[Path]:
+        """The records of steps that run, or whose agents were killed."""
+        return sorted(self.spool.glob("*.open"))
