@@ -50,7 +50,7 @@ class DemoPage:
     """What the page shows.
 
     Attributes:
-        headline_ratio: Measured speed-up, both sides starting from nothing.
+        headline_ratio: Measured speed-up, both sides starting from nothing; below 1 the page says slower.
         timeline: SVG text from `timeline.timeline_svg`, trusted markup.
         diff: Unified diff of the workflow file.
         notes: What a reader must know to judge the figures, one sentence each.
@@ -64,6 +64,10 @@ class DemoPage:
     diff: str
     tests: int
     notes: Sequence[str]
+
+    def __post_init__(self) -> None:
+        if not self.headline_ratio > 0:
+            raise ValueError(f"a speed-up is above 0, not {self.headline_ratio}")
 
 
 def render_demo_page(page: DemoPage) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -18,6 +19,12 @@ _LABEL_WIDTH = 150
 _LANE_HEIGHT = 30
 _TITLE_HEIGHT = 34
 _GROUP_GAP = 18
+_TITLE_CHARACTER_WIDTH = 8.0  # the same at 14 px in bold
+_TICKS = (
+    (1.0, "s", (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20)),
+    (60.0, "min", (1, 2, 5, 10, 20)),
+    (3600.0, "h", (1, 2, 4, 12, 24)),
+)
 _CHARACTER_WIDTH = 6.4  # of an 11 px sans-serif digit or lower-case letter, with a margin
 
 
@@ -27,6 +34,9 @@ class Work(StrEnum):
     SETUP = "setup"
     OWN = "own"
     FAILED = "failed"
+
+
+_LEGEND = ((Work.SETUP, "set-up"), (Work.OWN, "the job's own work"), (Work.FAILED, "failed"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +63,13 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """One run."""
+    """One run; `makespan` stands at `makespan_x`, before it or after it as its anchor says."""
 
     y: float
     title: str
     makespan: str
+    makespan_x: float
+    makespan_anchor: str
     end_x: float
     lanes: tuple[Lane, ...]
     bottom: float
@@ -96,10 +108,22 @@ def timeline_svg(runs: Sequence[tuple[str, PipelineRun]], classify: ClassifyStep
     for title, run in runs:
         groups.append(_group(title, run, classify, scale, y))
         y = groups[-1].bottom + _GROUP_GAP
-    step_s = _tick_step_s(longest_s)
-    ticks = [(_LABEL_WIDTH + n * step_s * scale, f"{n * step_s:g} s") for n in range(int(longest_s / step_s) + 1)]
+    step_s, unit_s, unit = _tick_step(longest_s)
+    ticks = [
+        (_LABEL_WIDTH + n * step_s * scale, f"{n * step_s / unit_s:g} {unit}")
+        for n in range(int(longest_s / step_s) + 1)
+    ]
     template = environment().get_template("timeline.svg.j2")
-    return template.render(groups=groups, ticks=ticks, width=_WIDTH, height=y + 38, axis_y=y, lane=_LANE_HEIGHT)
+    return template.render(
+        groups=groups,
+        ticks=ticks,
+        legend=_legend(groups),
+        width=_WIDTH,
+        height=y + 42,
+        axis_y=y,
+        lane=_LANE_HEIGHT,
+        label_width=_LABEL_WIDTH,
+    )
 
 
 def _group(title: str, run: PipelineRun, classify: ClassifyStep, scale: float, y: float) -> Group:
@@ -114,11 +138,17 @@ def _group(title: str, run: PipelineRun, classify: ClassifyStep, scale: float, y
         _lane(job, run, classify, scale, y + _TITLE_HEIGHT + position * _LANE_HEIGHT, critical.get(job.name, []))
         for position, job in enumerate(shown)
     )
+    end_x = _LABEL_WIDTH + run.makespan_s * scale
+    makespan = format_duration(run.makespan_s)
+    # Before the end of the run, where the title leaves room for it.
+    fits = end_x - len(makespan) * _TITLE_CHARACTER_WIDTH > 20 + len(title) * _TITLE_CHARACTER_WIDTH
     return Group(
         y=y,
-        title=title,
-        makespan=format_duration(run.makespan_s),
-        end_x=_LABEL_WIDTH + run.makespan_s * scale,
+        title=printable(title),
+        makespan=makespan,
+        makespan_x=min(end_x, _WIDTH - 4.0) if fits else max(end_x + 6, 20 + len(title) * _TITLE_CHARACTER_WIDTH),
+        makespan_anchor="end" if fits else "start",
+        end_x=end_x,
         lanes=lanes,
         bottom=y + _TITLE_HEIGHT + len(shown) * _LANE_HEIGHT,
     )
@@ -133,27 +163,51 @@ def _lane(
     critical: Sequence[tuple[float, float]],
 ) -> Lane:
     def x_of(time_ns: int) -> float:
-        return _LABEL_WIDTH + (time_ns - run.start_ns) / _NS_PER_S * scale
+        """Clocks of several machines differ: what lies outside the run is drawn at its edge."""
+        return min(max(_LABEL_WIDTH + (time_ns - run.start_ns) / _NS_PER_S * scale, _LABEL_WIDTH), _WIDTH - 10.0)
 
+    steps = [step for step in job.steps if step.result is not Result.SKIP]
+    starts = [x_of(step.start_ns) for step in steps]
     bars = []
-    for step in job.steps:
-        if step.result is Result.SKIP:
-            continue
-        x, width = x_of(step.start_ns), step.duration_s * scale
+    for position, (step, x) in enumerate(zip(steps, starts, strict=True)):
+        width = max(x_of(step.end_ns) - x, 0.75)
+        # A step inside another one covers it from where it starts.
+        room = min([width, *(start - x for start in starts[position + 1 : position + 2])])
         cpu_s = step.usage.cpu_s
         cpu = "" if cpu_s is None else f", {cpu_s:.1f} CPU s"
+        name = printable(step.name)
         bars.append(
             Bar(
                 x=x,
-                width=max(width, 0.75),
-                label=_fitting(step.name, width),
-                tooltip=f"{job.name} › {step.name}: {format_duration(step.duration_s)}{cpu}",
+                width=width,
+                label=_fitting(name, room),
+                tooltip=f"{printable(job.name)} › {name}: {format_duration(step.duration_s)}{cpu}",
                 work=classify(step) if step.result is Result.SUCCESS else Work.FAILED,
             )
         )
-    queue_s = job.queue_s or 0.0
-    queue = (x_of(job.start_ns) - queue_s * scale, queue_s * scale) if queue_s * scale >= 1 else None
-    return Lane(y, job.name, tuple(bars), tuple(critical), queue)
+    queue_x = x_of(job.start_ns if job.queued_ns is None else min(job.queued_ns, job.start_ns))
+    queue_width = x_of(job.start_ns) - queue_x
+    queue = (queue_x, queue_width) if queue_width >= 1 else None
+    return Lane(y, printable(job.name), tuple(bars), tuple(critical), queue)
+
+
+def printable(text: str) -> str:
+    """Names of other people without control characters, which no XML may hold."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)
+
+
+def _legend(groups: Sequence[Group]) -> list[tuple[str, str, float]]:
+    """Class, text and x of what the picture shows."""
+    works = {bar.work for group in groups for lane in group.lanes for bar in lane.bars}
+    entries = [(work.value, text) for work, text in _LEGEND if work in works]
+    entries.append(("critical", "critical path"))
+    if any(lane.queue for group in groups for lane in group.lanes):
+        entries.append(("queue", "waiting for a runner"))
+    placed, x = [], float(_LABEL_WIDTH)
+    for name, text in entries:
+        placed.append((name, text, x))
+        x += 40 + len(text) * _CHARACTER_WIDTH
+    return placed
 
 
 def _fitting(name: str, width: float) -> str:
@@ -164,9 +218,10 @@ def _fitting(name: str, width: float) -> str:
     return name if len(name) <= room else name[: room - 1].rstrip() + "…"
 
 
-def _tick_step_s(longest_s: float) -> float:
-    """A round distance that gives between five and ten ticks."""
-    for step_s in (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600):
-        if longest_s / step_s <= 10:
-            return float(step_s)
-    return longest_s / 10
+def _tick_step(longest_s: float) -> tuple[float, float, str]:
+    """A round distance that gives at most ten ticks; with the unit it is told in, in seconds and by name."""
+    for unit_s, unit, steps in _TICKS:
+        for step in steps:
+            if longest_s / (step * unit_s) <= 10:
+                return step * unit_s, unit_s, unit
+    return 24 * 3600.0 * math.ceil(longest_s / (240 * 3600)), 3600.0, "h"
