@@ -54,7 +54,7 @@ def receiving(port: int = 0) -> Iterator[Receiver]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+            body = self._body()
             if self.headers.get("Content-Encoding") == "gzip":
                 body = gzip.decompress(body)
             with receiver.arrived:
@@ -63,6 +63,16 @@ def receiving(port: int = 0) -> Iterator[Receiver]:
             self.send_response(status)
             self.send_header("Content-Length", "0")
             self.end_headers()
+
+        def _body(self) -> bytes:
+            if self.headers.get("Transfer-Encoding") != "chunked":
+                return self.rfile.read(int(self.headers["Content-Length"]))
+            body = b""  # Node's exporter does not know the length (RFC 9112, 7.1).
+            while size := int(self.rfile.readline(), 16):
+                body += self.rfile.read(size)
+                self.rfile.readline()
+            self.rfile.readline()
+            return body
 
         def _take(self, body: bytes) -> int:
             receiver.headers.append({name.lower(): value for name, value in self.headers.items()})

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 PROVIDERS: tuple[tuple[str, dict[str, str | None]], ...] = (
     ("github", {"GITHUB_ACTIONS": "true"}),
-    ("gitlab", {"GITLAB_CI": "true"}),
+    ("gitlab", {"GITLAB_CI": None}),  # gitlab-ci-local says false
     ("circleci", {"CIRCLECI": "true"}),
     ("buildkite", {"BUILDKITE": "true"}),
     ("azure", {"TF_BUILD": "True"}),
