@@ -9,12 +9,23 @@ Run one command as a measured step. Its output, input, signals and exit code are
 
 options:
   --step NAME   what the step is called (default: the name of the command)
+  --timeout SECONDS
+                end it after so long: SIGTERM to all its processes, SIGKILL ten seconds later; exit code 124
   -h, --help    show this text
 
 which run and job it belongs to, where the CI provider's variables do not say so (or say it wrong):
   --job NAME, --pipeline NAME, --run-id ID, --repository OWNER/NAME, --attempt NUMBER
                 each also as MAKESPAN_JOB, MAKESPAN_PIPELINE, MAKESPAN_RUN_ID, MAKESPAN_REPOSITORY,
                 MAKESPAN_RUN_ATTEMPT; what is given here, commands inside the step inherit
+
+what else to record, each also as the variable in brackets (docs/agent.md says what is sent):
+  --junit GLOB  read the JUnit XML reports the step writes; may be repeated, `**` is any directory
+                [MAKESPAN_JUNIT: globs separated by colons or line ends]
+  --trace-files record which files the step reads and writes, through strace [MAKESPAN_TRACE_FILES=1]
+  --capture-arguments
+                record the command's arguments, secrets masked [MAKESPAN_CAPTURE_ARGUMENTS=1]
+  --capture-environment NAME,...
+                record these variables, secrets masked [MAKESPAN_CAPTURE_ENVIRONMENT=NAME,...]
 
 exit code: the command's own; 128+N when signal N ended it; 127 when it does not exist, 126 when it
 cannot be executed; 2 for a wrong `makespan run` command line.
@@ -37,6 +48,8 @@ options:
                 or `sh -e` where there is no bash). In a workflow a template stands alone, in double
                 quotes: shell: makespan shell --as "perl {0}"
   --step NAME   what the step is called (default: the step's name or key)
+  --timeout SECONDS
+                end it after so long: SIGTERM to all its processes, SIGKILL ten seconds later; exit code 124
   -c, --command TEXT
                 run this text instead of a script file, as `sh -c` does; what follows is $0, $1, ...
                 --as names another shell then, with its options: --as "bash -eo pipefail"
@@ -46,6 +59,15 @@ which run and job it belongs to, where the CI provider's variables do not say so
   --job NAME, --pipeline NAME, --run-id ID, --repository OWNER/NAME, --attempt NUMBER
                 each also as MAKESPAN_JOB, MAKESPAN_PIPELINE, MAKESPAN_RUN_ID, MAKESPAN_REPOSITORY,
                 MAKESPAN_RUN_ATTEMPT; what is given here, commands inside the step inherit
+
+what else to record, each also as the variable in brackets (docs/agent.md says what is sent):
+  --junit GLOB  read the JUnit XML reports the step writes; may be repeated, `**` is any directory
+                [MAKESPAN_JUNIT: globs separated by colons or line ends]
+  --trace-files record which files the step reads and writes, through strace [MAKESPAN_TRACE_FILES=1]
+  --capture-arguments
+                record the command's arguments, secrets masked [MAKESPAN_CAPTURE_ARGUMENTS=1]
+  --capture-environment NAME,...
+                record these variables, secrets masked [MAKESPAN_CAPTURE_ENVIRONMENT=NAME,...]
 
 exit code: the script's own, as for `makespan run`.
 """
@@ -59,6 +81,15 @@ IDENTITY_OPTIONS = {
     "--attempt": "MAKESPAN_RUN_ATTEMPT",
 }
 """Options that stand for a variable, and win over it."""
+
+EVIDENCE_OPTIONS = {
+    "--junit": "MAKESPAN_JUNIT",
+    "--trace-files": "MAKESPAN_TRACE_FILES",
+    "--capture-arguments": "MAKESPAN_CAPTURE_ARGUMENTS",
+    "--capture-environment": "MAKESPAN_CAPTURE_ENVIRONMENT",
+}
+"""Options for what is recorded beyond the usage, in the same way."""
+_SWITCHES = ("--trace-files", "--capture-arguments")
 
 
 class WrongUsageError(Exception):
@@ -75,10 +106,11 @@ class Invocation:
         variables: The variables that options stand for.
         step: The step's name from `--step`, if given.
         shell: The value of `--as`, if given.
+        timeout_s: Seconds the command may take, from `--timeout`, if given.
         wants_help: Whether `--help` was asked for; nothing runs then.
     """
 
-    __slots__ = ("command", "shell", "step", "text", "variables", "wants_help", "words")
+    __slots__ = ("command", "shell", "step", "text", "timeout_s", "variables", "wants_help", "words")
 
     def __init__(self, command: str) -> None:
         self.command = command
@@ -86,6 +118,7 @@ class Invocation:
         self.step: str | None = None
         self.shell: str | None = None
         self.text: str | None = None
+        self.timeout_s: float | None = None
         self.variables: dict[str, str] = {}
         self.wants_help = False
 
@@ -97,7 +130,7 @@ def parse_command_line(command: str, arguments: list[str]) -> Invocation:
         WrongUsageError: An unknown option, a missing value, no command, or more than one script.
     """
     found = Invocation(command)
-    options = ("--step", *IDENTITY_OPTIONS)
+    options = ("--step", "--timeout", *IDENTITY_OPTIONS, *EVIDENCE_OPTIONS)
     if command == "shell":
         options = ("--as", "--command", "-c", *options)
     position = 0
@@ -112,7 +145,11 @@ def parse_command_line(command: str, arguments: list[str]) -> Invocation:
         name, equals, value = word.partition("=")
         if name not in options:
             raise WrongUsageError(f"unknown option {word!r} of `makespan {command}`; it has {', '.join(options)}")
-        if not equals:
+        if name in _SWITCHES:
+            if equals:
+                raise WrongUsageError(f"`makespan {command} {name}` takes no value")
+            value = "1"
+        elif not equals:
             if position == len(arguments):
                 raise WrongUsageError(f"`makespan {command} {name}` needs a value")
             value = arguments[position]
@@ -134,10 +171,28 @@ def _take(found: Invocation, name: str, value: str) -> None:
         found.shell = value
     elif name in ("-c", "--command"):
         found.text = value
+    elif name == "--timeout":
+        found.timeout_s = _seconds(found.command, value)
     elif name == "--attempt" and not (value.isdecimal() and int(value) > 0):
         raise WrongUsageError(f"`makespan {found.command} --attempt` must be a whole number from 1 up, not {value!r}")
+    elif name == "--junit":
+        # The line end tells a list of globs from one glob with a colon in it.
+        variable = EVIDENCE_OPTIONS[name]
+        found.variables[variable] = found.variables.get(variable, "") + value + "\n"
+    elif name == "--capture-environment" and any("=" in part or not part.strip() for part in value.split(",")):
+        raise WrongUsageError(f"`makespan {found.command} {name}` takes names without values, not {value!r}")
     else:
-        found.variables[IDENTITY_OPTIONS[name]] = value
+        found.variables[IDENTITY_OPTIONS.get(name) or EVIDENCE_OPTIONS[name]] = value
+
+
+def _seconds(command: str, value: str) -> float:
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise WrongUsageError(f"`makespan {command} --timeout` must be a number of seconds above 0, not {value!r}")
+    return seconds
 
 
 def _check_words(found: Invocation) -> None:

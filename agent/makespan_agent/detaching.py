@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 
 TYPE_CHECKING = False  # Importing typing for it takes 7 ms.
 if TYPE_CHECKING:
@@ -12,16 +13,22 @@ if TYPE_CHECKING:
 _FIRST_OTHER_DESCRIPTOR = 3
 
 
-def start_exporter(spool: str, environment: Mapping[str, str]) -> None:
+_POLL_S = 0.005
+
+
+def start_exporter(spool: str, environment: Mapping[str, str]) -> int:
     """Start `python -m makespan_agent.exporter SPOOL` in a session of its own.
 
     It holds no descriptor of the step: a CI runner waits for the end of a step's pipes. `-P` keeps the
     step's directory, which may hold a `json.py`, out of the module path.
 
+    Returns:
+        Its process id.
+
     Raises:
         OSError: No process could be started.
     """
-    os.posix_spawn(
+    return os.posix_spawn(
         sys.executable,
         [sys.executable, "-P", "-m", "makespan_agent.exporter", spool],
         environment,
@@ -29,6 +36,21 @@ def start_exporter(spool: str, environment: Mapping[str, str]) -> None:
         setsid=True,
         setsigmask=(),
     )
+
+
+def wait_for(exporter: int, environment: Mapping[str, str], notices: list[str]) -> None:
+    """Give an exporter MAKESPAN_SEND_DEADLINE_S (1 second) to end; beyond that it goes on by itself.
+
+    Args:
+        exporter: Its process id.
+        environment: The process's environment.
+        notices: Gets a line when the variable is no number.
+    """
+    from makespan_agent.evidence import send_deadline_s
+
+    deadline_s = time.monotonic() + send_deadline_s(environment, notices)
+    while os.waitpid(exporter, os.WNOHANG)[0] == 0 and time.monotonic() < deadline_s:
+        time.sleep(_POLL_S)
 
 
 def _detached_descriptors() -> list[tuple[int, ...] | tuple[int, int, str, int, int]]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]
 
-TIMEOUT_EXIT_CODE = 124
-"""Exit code of a command that was stopped because its time was up (GNU coreutils `timeout`)."""
+_TIMEOUT_EXIT_CODE = 124
+"""Exit code of GNU coreutils' `timeout` when the time was up."""
 KILLED_EXIT_CODE = 128 + int(_signal.SIGKILL)
 
 TIMEOUT = "timeout"
@@ -28,7 +28,7 @@ def error_type(code: int, *, executable: str, timed_out: bool, oom_kills: int) -
     if code == 0:
         return None
     # Any command may end with 124; only `timeout` means the time by it.
-    if code == TIMEOUT_EXIT_CODE and executable in ("timeout", "gtimeout"):
+    if code == _TIMEOUT_EXIT_CODE and executable in ("timeout", "gtimeout"):
         return TIMEOUT
     # A shell reports a killed child as 137. Without a kill on the kernel's record, somebody else did it.
     if code in (-_signal.SIGKILL, KILLED_EXIT_CODE) and oom_kills > 0:

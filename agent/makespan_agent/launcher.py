@@ -33,9 +33,13 @@ if TYPE_CHECKING:
     from makespan_agent.evidence import Evidence
     from makespan_agent.measurement import Measurement
     from makespan_agent.recording import Recording
+    from makespan_agent.time_limit import TimeLimit
 
 _USAGE_EXIT_CODE = 2
-EXPORT_MODES = ("detached", "flush-only", "off")
+TIMEOUT_EXIT_CODE = 124
+"""Of a command that was ended because its time was up (GNU coreutils `timeout`)."""
+EXPORT_MODES = ("detached", "wait", "flush-only", "off")
+"""`wait` starts the exporter as `detached` does, and gives it MAKESPAN_SEND_DEADLINE_S before the agent ends."""
 ENCLOSING_VARIABLE = "MAKESPAN_ENCLOSING"
 """`<pid>,<spool>` of the agent around this one: it will start the exporter when its own step ends."""
 
@@ -88,7 +92,7 @@ class _Step:
         self._notices: list[str] = []
         self._environment = inherited_environment() | invocation.variables
         self._spool = ""
-        self._export = self._environment.get("MAKESPAN_EXPORT") or EXPORT_MODES[0]
+        self._export = self._environment.get("MAKESPAN_EXPORT") or _usual_export(self._environment)
         if self._export not in EXPORT_MODES:
             self._notices.append(f"MAKESPAN_EXPORT must be one of {', '.join(EXPORT_MODES)}, not {self._export!r}")
             self._export = EXPORT_MODES[0]
@@ -99,6 +103,7 @@ class _Step:
         self._startup_s = 0.0
         self._recording: Recording | None = None
         self._evidence: Evidence | None = None
+        self._time_limit: TimeLimit | None = None
 
     def run(self) -> int:
         """Start, wait, record."""
@@ -120,6 +125,8 @@ class _Step:
         ending, usage, samples = self._follow(child, relay)
         code = os.waitstatus_to_exitcode(ending.status)
         exit_code = 128 - code if code < 0 else code
+        if self._time_limit is not None and self._time_limit.is_over:
+            exit_code = TIMEOUT_EXIT_CODE
         self._record(ending, usage, samples, exit_code=exit_code, error_type=self._error_type(code))
         relay.restore()
         return exit_code
@@ -186,13 +193,21 @@ class _Step:
         self, child: int, relay: SignalRelay
     ) -> tuple[Ending, dict[str, object], list[tuple[float | None, ...]]]:
         if self._step is None:
-            return relay.wait(child, lambda: 86_400.0), {}, []
+            return relay.wait(child, self._limited(lambda: 86_400.0, child)), {}, []
         from makespan_agent.measurement import Measurement
 
         measurement = Measurement(relay, self._now_ns, self._start_ns)
         relay.before_reaping = measurement.look_at_the_dead
-        ending = relay.wait(child, self._begin_record(measurement))
+        ending = relay.wait(child, self._limited(self._begin_record(measurement), child))
         return ending, measurement.usage(ending), measurement.samples
+
+    def _limited(self, wake: Callable[[], float], child: int) -> Callable[[], float]:
+        if self._invocation.timeout_s is None:
+            return wake
+        from makespan_agent.time_limit import TimeLimit
+
+        self._time_limit = TimeLimit(self._invocation.timeout_s, child)
+        return self._time_limit.around(wake)
 
     def _begin_record(self, measurement: Measurement) -> Callable[[], float]:
         """Leave the start of the step in the spool; returns what is to be done while it runs."""
@@ -257,15 +272,25 @@ class _Step:
         return error_type(
             code,
             executable=os.path.basename(self._words[0]),
-            timed_out=False,
+            timed_out=self._time_limit is not None and self._time_limit.is_over,
             oom_kills=self._recording.oom_kills() if self._recording else 0,
         )
 
     def _start_exporter(self) -> None:
-        if self._export == "detached" and not _enclosed(self._environment, self._spool):
-            from makespan_agent.detaching import start_exporter
+        if self._export in ("detached", "wait") and not _enclosed(self._environment, self._spool):
+            from makespan_agent.detaching import start_exporter, wait_for
 
-            start_exporter(self._spool, self._environment)
+            exporter = start_exporter(self._spool, self._environment)
+            if self._export == "wait":
+                wait_for(exporter, self._environment, self._notices)
+
+
+def _usual_export(environment: dict[str, str]) -> str:
+    # OpenTelemetry specification, "General SDK configuration": only "true" in any case means true.
+    if environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+        return "off"
+    # The first process of a container takes every other one with it when it ends.
+    return "wait" if os.getpid() == 1 else EXPORT_MODES[0]
 
 
 def inherited_environment() -> dict[str, str]:

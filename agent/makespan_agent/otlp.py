@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
+from urllib.parse import unquote
 
 from opentelemetry.sdk.metrics.export import (
     Gauge,
@@ -114,7 +115,7 @@ def _gauges(records: Sequence[StepRecord]) -> list[Metric]:
     return metrics
 
 
-def _span_attributes(record: StepRecord) -> dict[str, str | int | float]:
+def _span_attributes(record: StepRecord) -> dict[str, str | int | float | tuple[str, ...]]:
     step, usage = record.step, record.step.usage
     found: dict[str, str | int | float | None] = {
         names.SPAN_TYPE: "step",
@@ -132,7 +133,8 @@ def _span_attributes(record: StepRecord) -> dict[str, str | int | float]:
         names.AGENT_OVERHEAD_S: record.overhead_wall_s,
         names.AGENT_OVERHEAD_CPU_S: record.overhead_cpu_s,
     }
-    return {name: value for name, value in found.items() if value is not None}
+    known = {name: value for name, value in found.items() if value is not None}
+    return known | record.evidence.step_attributes()
 
 
 def _resource(record: StepRecord) -> Resource:
@@ -140,7 +142,7 @@ def _resource(record: StepRecord) -> Resource:
     # On Jenkins the job's name stands where others have the repository's.
     owner, _, repository = ("" if identity.provider == "jenkins" else identity.repository).rpartition("/")
     found: dict[str, str | int | None] = {
-        "service.name": SERVICE_NAME,
+        **_given_resource(record.resource),
         names.PROVIDER: identity.provider,
         names.REPOSITORY: identity.repository,
         names.RUN_ATTEMPT: identity.attempt,
@@ -159,6 +161,20 @@ def _resource(record: StepRecord) -> Resource:
         names.WORKER_NAME: facts.get("worker"),
     }
     return Resource({name: value for name, value in found.items() if value is not None})
+
+
+def _given_resource(variables: Mapping[str, str]) -> dict[str, str]:
+    """OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME (specification, "Resource SDK"); what we know ourselves wins.
+
+    One pair without a name or an equals sign makes all of the list void, as the specification asks.
+    """
+    pairs = [item.partition("=") for item in variables.get("OTEL_RESOURCE_ATTRIBUTES", "").split(",") if item.strip()]
+    found = {"service.name": SERVICE_NAME}
+    if all(name.strip() and equals for name, equals, _ in pairs):
+        found |= {name.strip(): unquote(value.strip()) for name, _, value in pairs}
+    if variables.get("OTEL_SERVICE_NAME"):
+        found["service.name"] = variables["OTEL_SERVICE_NAME"]
+    return found
 
 
 def _span_context(trace_id: str, span_id: str) -> SpanContext:

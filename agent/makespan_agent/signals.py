@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]
 import os
+import time
 
 TYPE_CHECKING = False  # Importing typing for it takes 7 ms.
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ class SignalRelay:
             next_reading_s: Does what is due, and says in how many seconds something is due again.
         """
         self._child = child
-        timeout_s = next_reading_s()
+        due_s = time.monotonic() + next_reading_s()
         while True:
             ending = self._reap()
             if ending is not None:
@@ -126,10 +127,11 @@ class SignalRelay:
                 ending.orphans_counts = self._orphans_counts
                 return ending
             self._stop_with_the_command()
-            signal_info = _signal.sigtimedwait(self._waited_for, timeout_s)
-            if signal_info is None:
-                timeout_s = next_reading_s()
-            elif signal_info.si_signo != _signal.SIGCHLD:
+            # A tree that never stops reaping must not keep readings, heartbeats and the time limit from their turn.
+            if time.monotonic() >= due_s:
+                due_s = time.monotonic() + next_reading_s()
+            signal_info = _signal.sigtimedwait(self._waited_for, max(0.0, due_s - time.monotonic()))
+            if signal_info is not None and signal_info.si_signo != _signal.SIGCHLD:
                 self._pass_on(signal_info.si_signo, signal_info.si_code)
 
     def restore(self) -> None:
