@@ -9,7 +9,9 @@ while [ $# -gt 0 ]; do
     --as) shell="$2"; shift 2 ;;
     --as=*) shell="${1#*=}"; shift ;;
     -c | --command) [ -n "$shell" ] || shell="/bin/sh"; shift; eval "exec $shell -c \"\$@\"" ;;
-    --step | --job | --pipeline | --run-id | --repository | --attempt) shift 2 ;;
+    --step | --timeout | --job | --pipeline | --run-id | --repository | --attempt | --junit | --capture-environment)
+      shift 2
+      ;;
     -*) shift ;;
     *) break ;;
   esac

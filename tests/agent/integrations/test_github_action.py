@@ -128,7 +128,7 @@ jobs:
         ["shell", "--as", "bash -eu", "-c", "echo $1", "zero", "one two"],
         ["run", "--step", "x", "--", "sh", "-c", "echo $0; exit 7", "a b"],
         ["run", "sh", "SCRIPT"],
-        *[["run", option, "1", "sh", "SCRIPT"] for option in IDENTITY_OPTIONS],
+        *[["run", option, "9", "sh", "SCRIPT"] for option in (*IDENTITY_OPTIONS, "--timeout")],
     ],
 )
 def test_the_stand_in_of_an_uninstallable_makespan_runs_what_makespan_runs(agent: Agent, arguments: list[str]) -> None:

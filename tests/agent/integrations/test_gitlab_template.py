@@ -84,12 +84,15 @@ include: [{local: makespan.gitlab-ci.yml}]
 unit:
   extends: .makespan
   variables: {MAKESPAN_PACKAGE: /nowhere/makespan.whl}
-  script: [makespan run --step "unit tests" -- echo "still $((20 + 22))"]
+  script:
+    - makespan run --step "unit tests" -- echo "still $((20 + 22))"
+    - makespan run --step=other --job x echo "and on"
 """
 
     finished = _run_pipeline(agent.directory, ci_environment, pipeline)
 
     assert finished.returncode == 0, finished.stdout + finished.stderr
     assert "still 42" in finished.stdout
+    assert "> and on" in finished.stdout
     assert "this job is not measured" in finished.stdout + finished.stderr
     assert agent.records() == []
