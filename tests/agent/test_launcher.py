@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from makespan_agent import launcher
+from makespan_model import vocabulary
 from makespan_model.identity import RunIdentity, job_span_id, step_span_id
 from support.agent_process import Agent
+from support.otlp_receiver import Receiver, values
 
 
 @pytest.mark.parametrize(
@@ -364,3 +366,20 @@ def test_command_texts_in_one_workflow_step_never_share_a_path(agent: Agent) -> 
     paths = [record["step"]["path"] for record in agent.records()]
     assert len(set(paths)) == 2
     assert all(path.startswith("__run/sh@") for path in paths)
+
+
+def test_a_step_that_stands_for_an_action_arrives_as_one(agent: Agent, receiver: Receiver, tmp_path: Path) -> None:
+    steps = tmp_path / "steps.json"
+    steps.write_text('{"test": {"0": {"name": "Run actions/checkout@v4", "index": 0, "kind": "uses"}}}')
+    agent.environment = {
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_JOB": "test",
+        "GITHUB_ACTION": "0",
+        "MAKESPAN_STEPS_FILE": str(steps),
+    }
+
+    agent.run("shell", "/dev/null")
+    agent.run("flush", "--endpoint", receiver.url)
+
+    (span,) = [span for span in receiver.spans() if span.name == "Run actions/checkout@v4"]
+    assert values(list(span.attributes))[vocabulary.STEP_KIND] == "uses"
