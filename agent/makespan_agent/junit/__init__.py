@@ -1,0 +1,1 @@
+"""Test timings and outcomes from the JUnit XML reports that a step left behind."""
