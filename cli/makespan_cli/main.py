@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from makespan_cli.registry import AGENT_COMMANDS, COMMANDS
@@ -47,8 +48,6 @@ def _dispatch(arguments: list[str]) -> int:
         return _fail("interrupted", ExitCode.INTERRUPTED)
     except BrokenPipeError:
         # The reader (head, less) has what it wanted; what the interpreter flushes at its end must go somewhere.
-        import os
-
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(ExitCode.SUCCESS)
     except OSError as error:
