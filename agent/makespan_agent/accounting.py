@@ -39,6 +39,28 @@ def resident_peak_bytes() -> int | None:
     return None
 
 
+def highest_peak(
+    *,
+    group_bytes: int | None = None,
+    largest_process_bytes: int | None = None,
+    proportional_bytes: int | None = None,
+    resident_bytes: int | None = None,
+) -> tuple[int, str] | None:
+    """The peak and where it comes from (a value of `makespan_model.records.MemoryPeakSource`).
+
+    Args:
+        group_bytes: Of the step's own cgroup: final where it is known.
+        largest_process_bytes: Exact, and of one process alone: the peak is at least this.
+        proportional_bytes: The highest sampled sum in which shared pages count once.
+        resident_bytes: The same with shared pages counted in each process: used where the former is unknown.
+    """
+    if group_bytes is not None:
+        return group_bytes, "cgroup"
+    sampled = (resident_bytes, "rss") if proportional_bytes is None else (proportional_bytes, "pss")
+    known = [(size, source) for size, source in (sampled, (largest_process_bytes, "rusage")) if size is not None]
+    return max(known, default=None)
+
+
 class ReapedIo:
     """Bytes read from and written to storage by the children this process has waited for.
 

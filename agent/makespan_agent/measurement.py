@@ -5,10 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from makespan_agent.accounting import ReapedIo, has_children, resident_peak_bytes
-from makespan_agent.cgroup_counters import CgroupCounters
-from makespan_agent.cgroups import ControlGroups
-from makespan_agent.memory_peak import GroupPeak, highest_peak
+from makespan_agent.accounting import ReapedIo, has_children, highest_peak, resident_peak_bytes
 from makespan_agent.sample_series import SampleSeries
 from makespan_agent.signals import Ending, SignalRelay
 
@@ -16,11 +13,15 @@ TYPE_CHECKING = False  # Importing typing for it would take 7 ms.
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from makespan_agent.cgroup_counters import CgroupCounters
     from makespan_agent.host_reading import Host
+    from makespan_agent.memory_peak import GroupPeak
     from makespan_agent.process_files import TreeReading
     from makespan_agent.process_tree import ProcessTree
     from makespan_agent.psutil_tree import PsutilTree
 
+_CONTAINER_AFTER_S = 0.005
+"""Commands shorter than this never pay for looking at the container (1 ms): it can hardly have held them back."""
 _FIRST_READING_S = 0.05
 """Commands shorter than this never pay for loading what takes the readings."""
 _NEVER_S = 86_400.0
@@ -42,25 +43,22 @@ class Measurement:
         self._io = ReapedIo()
         self._counters: CgroupCounters | None = None
         self._group_peak: GroupPeak | None = None
-        try:
-            groups = ControlGroups()
-            self._counters = CgroupCounters(groups)
-            self._group_peak = GroupPeak(groups)
-        except Exception:  # noqa: BLE001, S110 - whatever a container shows of its groups, the command goes on
-            pass
         self._series = SampleSeries(start_ns)
-        self._readings = 0
+        self._calls = 0
         self._proportional_peak_bytes: int | None = None
         self._last: TreeReading | None = None
         self._tree: ProcessTree | PsutilTree | None = None
         self._host: Host | None = None
 
     def take_reading(self) -> float:
-        """Read the tree once (not at the first call) and say in how many seconds to read it next."""
-        self._readings += 1
-        if self._readings == 1:
-            return _FIRST_READING_S
+        """Read what is due, the tree from the third call on, and say in how many seconds to read next."""
+        self._calls += 1
+        if self._calls == 1:
+            return _CONTAINER_AFTER_S
         try:
+            if self._calls == 2:
+                self._look_at_the_container()
+                return _FIRST_READING_S - _CONTAINER_AFTER_S
             return self._read_into_series()
         except Exception:  # noqa: BLE001 - whatever is met in /proc, the command goes on unsampled
             return _NEVER_S
@@ -142,8 +140,20 @@ class Measurement:
                 host=self._host.read(),
             )
         # The first reading opens every file and judges every process of the machine; no later one does.
-        cost_s = time.process_time() - cpu_before_s if self._readings > 2 else 0.0
+        cost_s = time.process_time() - cpu_before_s if self._calls > 3 else 0.0
         return self._series.next_interval_s(cost_s)
+
+    def _look_at_the_container(self) -> None:
+        try:
+            from makespan_agent.cgroup_counters import CgroupCounters
+            from makespan_agent.cgroups import ControlGroups
+            from makespan_agent.memory_peak import GroupPeak
+
+            groups = ControlGroups()
+            self._counters = CgroupCounters(groups)
+            self._group_peak = GroupPeak(groups)
+        except Exception:  # noqa: BLE001, S110 - whatever a container shows of its groups, the tree is still read
+            pass
 
     def _above_the_floor(self, largest_bytes: int) -> int | None:
         """A new process's `ru_maxrss` starts at its parent's: what is no higher says nothing of the command."""

@@ -1,4 +1,4 @@
-"""The highest memory use of a step, from the most exact source there is."""
+"""The highest memory use of a step that has a container to itself."""
 
 from __future__ import annotations
 
@@ -55,28 +55,6 @@ class GroupPeak:
             return int(os.pread(self._descriptor, 64, 0)) if self._descriptor >= 0 else None
         except (OSError, ValueError):
             return None
-
-
-def highest_peak(
-    *,
-    group_bytes: int | None = None,
-    largest_process_bytes: int | None = None,
-    proportional_bytes: int | None = None,
-    resident_bytes: int | None = None,
-) -> tuple[int, str] | None:
-    """The peak and where it comes from (a value of `makespan_model.records.MemoryPeakSource`).
-
-    Args:
-        group_bytes: Of the step's own cgroup: final where it is known.
-        largest_process_bytes: Exact, and of one process alone: the peak is at least this.
-        proportional_bytes: The highest sampled sum in which shared pages count once.
-        resident_bytes: The same with shared pages counted in each process: used where the former is unknown.
-    """
-    if group_bytes is not None:
-        return group_bytes, "cgroup"
-    sampled = (resident_bytes, "rss") if proportional_bytes is None else (proportional_bytes, "pss")
-    known = [(size, source) for size, source in (sampled, (largest_process_bytes, "rusage")) if size is not None]
-    return max(known, default=None)
 
 
 def _peak_file(groups: ControlGroups) -> tuple[str | None, str]:

@@ -149,20 +149,19 @@ class TreeReading:
         self.read_bytes: int | None = 0
         self.write_bytes: int | None = 0
 
-    def add_cpu(self, process: ProcessFigures) -> None:
-        """Count CPU time, also that of a process that has ended and is not waited for yet."""
+    def add(self, process: ProcessFigures) -> None:
+        """Count a process, also one that has ended and is not waited for yet: what it used is in no other figure."""
         self.cpu_user_s += process.user_s + process.children_user_s
         self.cpu_system_s += process.system_s + process.children_system_s
-
-    def add_living(self, process: ProcessFigures) -> None:
-        """Count everything else."""
-        self.processes += 1
-        self.memory_bytes += process.resident_bytes
-        if process.read_bytes is None or process.write_bytes is None:
+        if not process.is_zombie:
+            self.processes += 1
+            self.memory_bytes += process.resident_bytes
+        if process.read_bytes is not None and process.write_bytes is not None:
+            if self.read_bytes is not None and self.write_bytes is not None:
+                self.read_bytes += process.read_bytes
+                self.write_bytes += process.write_bytes
+        elif not process.is_zombie:
             self.read_bytes = self.write_bytes = None  # A sum without it would be wrong.
-        elif self.read_bytes is not None and self.write_bytes is not None:
-            self.read_bytes += process.read_bytes
-            self.write_bytes += process.write_bytes
 
 
 def first_look(pid: int) -> int | None:

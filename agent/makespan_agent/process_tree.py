@@ -46,10 +46,8 @@ class ProcessTree:
             if not process.read():
                 self._members.pop(pid).close()
                 continue
-            reading.add_cpu(process)
+            reading.add(process)
             self.shares.add(process)
-            if not process.is_zombie:
-                reading.add_living(process)
         if reading.memory_bytes > self._largest_sum_bytes * _PSS_STEP:
             self._largest_sum_bytes = reading.memory_bytes
             reading.proportional_bytes = self._proportional_bytes()

@@ -38,10 +38,8 @@ class PsutilTree:
                 member.read()
             except psutil.Error:
                 continue  # It ended between the listing and now.
-            reading.add_cpu(member)
+            reading.add(member)
             self.shares.add(member)
-            if not member.is_zombie:
-                reading.add_living(member)
         return reading
 
     def look_at_the_dead(self, pid: int) -> None:

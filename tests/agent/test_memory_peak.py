@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from makespan_agent.accounting import highest_peak
 from makespan_agent.cgroups import ControlGroups
-from makespan_agent.memory_peak import GroupPeak, highest_peak
+from makespan_agent.memory_peak import GroupPeak
 from support.agent_process import Agent
 from support.cgroup_trees import real_group, write_tree
 
