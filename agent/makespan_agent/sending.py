@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from enum import Enum
+from typing import Any
 
 import requests
 from google.protobuf.message import DecodeError
@@ -74,6 +75,13 @@ class _ListeningSession(requests.Session):
         self.reason = ""
         self.body = b""
         self.retry_after = ""
+
+    def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> dict[str, Any]:
+        """Let OTEL_EXPORTER_OTLP_CERTIFICATE win over REQUESTS_CA_BUNDLE, which requests itself would prefer."""
+        settings = dict(super().merge_environment_settings(url, proxies, stream, verify, cert))
+        if isinstance(self.verify, str):
+            settings["verify"] = self.verify
+        return settings
 
     def send(self, request: requests.PreparedRequest, **options: object) -> requests.Response:
         self.status, self.body, self.retry_after = None, b"", ""

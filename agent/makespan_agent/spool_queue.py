@@ -12,9 +12,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from makespan_agent.spool import FAILURE_NOTE, OPEN_SUFFIX, waiting
+from makespan_agent.spool import FAILURE_NOTE, OPEN_SUFFIX, SUFFIX, waiting
 
 REJECTED_FOLDER = "rejected"
+MAX_REJECTED = 512
+"""Records set aside: enough to see a pattern in, and 10 MB with all their samples."""
 _SENDER_LOCK = ".sender-lock"
 _WAITER_LOCK = ".waiter-lock"
 _RETRIER_LOCK = ".retrier-lock"
@@ -44,7 +46,7 @@ class SpoolQueue:
         (self.directory / name).unlink(missing_ok=True)
 
     def reject(self, name: str, reason: str) -> None:
-        """Set a record aside that can never be sent, with the reason in a file beside it."""
+        """Set a record aside that can never be sent, with the reason in a file beside it; the oldest ones go."""
         folder = self.directory / REJECTED_FOLDER
         folder.mkdir(mode=0o700, exist_ok=True)
         try:
@@ -52,6 +54,10 @@ class SpoolQueue:
         except FileNotFoundError:
             return
         (folder / f"{name}.reason").write_text(f"{reason}\n", "utf-8")
+        kept = sorted(path for path in folder.iterdir() if path.suffix == SUFFIX)
+        for path in kept[:-MAX_REJECTED]:
+            path.unlink(missing_ok=True)
+            path.with_name(f"{path.name}.reason").unlink(missing_ok=True)
 
     def note_failure(self, endpoint: str, reason: str) -> None:
         """Leave a note that the next wrapped step shows."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from makespan_agent import spool_queue
 from makespan_agent.flushing import flush
 from makespan_agent.spool import FAILURE_NOTE, seal
 from makespan_agent.spool_queue import SpoolQueue
@@ -199,6 +200,17 @@ def test_a_damaged_record_is_set_aside_with_its_reason_and_the_others_arrive(age
     assert (agent.spool / "rejected" / damaged.name).is_file()
     assert "checksum" in (agent.spool / "rejected" / f"{damaged.name}.reason").read_text()
     assert [span.name for span in receiver.spans()] == ["good"]
+
+
+def test_what_was_set_aside_is_bounded_and_the_oldest_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool_queue, "MAX_REJECTED", 2)
+    queue = SpoolQueue(tmp_path)
+    for number in range(4):
+        (tmp_path / f"{number}.step").write_text("x")
+        queue.reject(f"{number}.step", "why")
+
+    names = sorted(path.name for path in (tmp_path / "rejected").iterdir())
+    assert names == ["2.step", "2.step.reason", "3.step", "3.step.reason"]
 
 
 def test_a_record_the_receiver_refuses_is_set_aside_and_its_batch_arrives(agent: Agent, receiver: Receiver) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,14 +11,20 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 
 @dataclass
 class Receiver:
-    """What arrived. `status` is answered per path; 200 where nothing is set."""
+    """What arrived. `status` is answered per path; 200 where nothing is set.
+
+    `retry_after` goes with every answer; `rejected_spans` makes the answer to spans a partial success.
+    """
 
     url: str
     traces: list[ExportTraceServiceRequest] = field(default_factory=list)
@@ -25,7 +32,34 @@ class Receiver:
     headers: list[dict[str, str]] = field(default_factory=list)
     status: dict[str, int] = field(default_factory=dict)
     refuses_spans_named: str | None = None
+    retry_after: str | None = None
+    rejected_spans: int = 0
     arrived: threading.Condition = field(default_factory=threading.Condition)
+
+    def take(self, path: str, headers: dict[str, str], body: bytes) -> int:
+        """Keep a request; returns the status to answer."""
+        self.headers.append({name.lower(): value for name, value in headers.items()})
+        status = self.status.get(path, 200)
+        if status != 200:
+            return status
+        if path == "/v1/metrics":
+            self.metrics.append(ExportMetricsServiceRequest.FromString(body))
+            return 200
+        request = ExportTraceServiceRequest.FromString(body)
+        names = {s.name for r in request.resource_spans for scope in r.scope_spans for s in scope.spans}
+        if self.refuses_spans_named in names:
+            return 400
+        self.traces.append(request)
+        return 200
+
+    def answer(self, path: str) -> bytes:
+        """The body that says how many spans were not kept; empty for all of them."""
+        if path != "/v1/traces" or not self.rejected_spans:
+            return b""
+        partial = ExportTraceServiceResponse()
+        partial.partial_success.rejected_spans = self.rejected_spans
+        partial.partial_success.error_message = "too old"
+        return bytes(partial.SerializeToString())
 
     def spans(self) -> list[Span]:
         return [
@@ -48,7 +82,7 @@ def values(attributes: list[KeyValue]) -> dict[str, object]:
 
 
 @contextmanager
-def receiving(port: int = 0) -> Iterator[Receiver]:
+def receiving(port: int = 0, tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
     """A receiver on 127.0.0.1, on a free port unless one is asked for."""
     receiver = Receiver("")
 
@@ -58,11 +92,15 @@ def receiving(port: int = 0) -> Iterator[Receiver]:
             if self.headers.get("Content-Encoding") == "gzip":
                 body = gzip.decompress(body)
             with receiver.arrived:
-                status = self._take(body)
+                status = receiver.take(self.path, dict(self.headers), body)
                 receiver.arrived.notify_all()
+            answer = receiver.answer(self.path) if status == 200 else b""
             self.send_response(status)
-            self.send_header("Content-Length", "0")
+            if receiver.retry_after:
+                self.send_header("Retry-After", receiver.retry_after)
+            self.send_header("Content-Length", str(len(answer)))
             self.end_headers()
+            self.wfile.write(answer)
 
         def _body(self) -> bytes:
             if self.headers.get("Transfer-Encoding") != "chunked":
@@ -74,27 +112,16 @@ def receiving(port: int = 0) -> Iterator[Receiver]:
             self.rfile.readline()
             return body
 
-        def _take(self, body: bytes) -> int:
-            receiver.headers.append({name.lower(): value for name, value in self.headers.items()})
-            status = receiver.status.get(self.path, 200)
-            if status != 200:
-                return status
-            if self.path == "/v1/metrics":
-                receiver.metrics.append(ExportMetricsServiceRequest.FromString(body))
-                return 200
-            request = ExportTraceServiceRequest.FromString(body)
-            names = {s.name for r in request.resource_spans for scope in r.scope_spans for s in scope.spans}
-            if receiver.refuses_spans_named in names:
-                return 400
-            receiver.traces.append(request)
-            return 200
-
         def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     server.daemon_threads = True
-    receiver.url = f"http://127.0.0.1:{server.server_address[1]}"
+    # A client that does not trust us hangs up in the handshake.
+    server.handle_error = lambda *_: None  # type: ignore[method-assign]
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    receiver.url = f"http{'s' if tls else ''}://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
