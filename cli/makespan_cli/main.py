@@ -96,8 +96,9 @@ def _execute(arguments: list[str]) -> int:
             raise
         from makespan_model.errors import UnavailableError
 
+        package = error.name.partition(".")[0]
         raise UnavailableError(
-            f"`makespan {name}` needs the package {error.name!r}; install it with: pip install 'makespan[all]'"
+            f"`makespan {name}` needs the package {package!r}; install it with: pip install 'makespan[all]'"
         ) from error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import platform
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ import sys
 import sysconfig
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from makespan_cli.diagnosis.check import Check
@@ -87,9 +89,17 @@ def _program(program: str, option: str, purpose: str, advice: str) -> Check:
     if path is None:
         return Check(program, is_ok=False, found=f"not installed; {purpose}", advice=advice)
     try:
-        finished = subprocess.run(
-            [path, option], capture_output=True, text=True, timeout=20, check=False, stdin=subprocess.DEVNULL
-        )
+        # act makes a settings folder below its home even when it is only asked for its version.
+        with TemporaryDirectory() as home:
+            finished = subprocess.run(
+                [path, option],
+                env={**os.environ, "HOME": home, "XDG_CONFIG_HOME": home},
+                capture_output=True,
+                text=True,
+                timeout=20,
+                check=False,
+                stdin=subprocess.DEVNULL,
+            )
     except (OSError, subprocess.TimeoutExpired) as error:
         return Check(program, is_ok=False, found=f"{path} does not start: {error}", advice=advice)
     if finished.returncode:
