@@ -139,6 +139,11 @@ class _JobBuilder:
             if yaml_tree.get(job, key) is not None:
                 self.notes.append(f"job {self.job_id}: {key} is left out, the job runs on this machine itself")
         yaml_tree.drop(job, "container", "services", "concurrency", "environment")
+        if self.job.has_matrix and "${{" in (self.job.defaults.shell or ""):
+            self.notes.append(
+                f"job {self.job_id}: defaults.run.shell is an expression, which act evaluates once: "
+                "every leg gets the shell of the first"
+            )
         yaml_tree.put(job, "runs-on", RUNNER_LABEL)
         _wrap_defaults(job, self.wrapper, only_if_declared=True)
         if yaml_tree.get(job, "strategy") is not None:

@@ -199,3 +199,17 @@ def test_jobs_do_not_see_the_ci_or_the_virtual_environment_around_makespan(proje
         """)
 
     assert finished.lines["a"] == ["[] [] []", "clean"]
+
+
+def test_a_shell_that_depends_on_the_matrix_is_said_to_run_differently(project: LocalProject) -> None:
+    finished = project.run("""
+        jobs:
+          test:
+            runs-on: ubuntu-latest
+            strategy: {matrix: {shell: [bash]}}
+            defaults: {run: {shell: "${{ matrix.shell }}"}}
+            steps: [{run: 'echo "${BASH_VERSION:+bash}"'}]
+        """)
+
+    assert finished.lines["test (bash)"] == ["bash"]
+    assert "job test: defaults.run.shell is an expression, which act evaluates once" in finished.run.notes[0]
