@@ -7,14 +7,12 @@ would be imported.
 
 from __future__ import annotations
 
-from typing import Final
-
-AGENT_COMMANDS: Final = {
+AGENT_COMMANDS = {
     "run": "wrap one step: makespan run [--step NAME] -- CMD...",
     "shell": "be the shell of a CI step: makespan shell {0}",
 }
 
-COMMANDS: Final = {
+COMMANDS = {
     "flush": ("flush", "send what is spooled"),
     "exec": ("exec_", "run a workflow here, under the agent"),
     "serve": ("serve", "collect spans and samples over OTLP/HTTP"),
