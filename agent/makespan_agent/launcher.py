@@ -103,6 +103,7 @@ class _Step:
         self._startup_s = 0.0
         self._recording: Recording | None = None
         self._evidence: Evidence | None = None
+        self._tracer_cpu_s: Callable[[], float | None] = lambda: None
         self._time_limit: TimeLimit | None = None
 
     def run(self) -> int:
@@ -115,7 +116,7 @@ class _Step:
             adopt_orphans()
         self._startup_s = time.process_time()
         try:
-            child = spawn(self._words, self._child_environment(), relay.outer_mask)
+            child = self._spawn(relay)
         except CannotStartError as error:
             relay.restore()
             say(str(error))
@@ -130,6 +131,19 @@ class _Step:
         self._record(ending, usage, samples, exit_code=exit_code, error_type=self._error_type(code))
         relay.restore()
         return exit_code
+
+    def _spawn(self, relay: SignalRelay) -> int:
+        environment = self._child_environment()
+        if self._evidence is not None:
+            try:
+                child = self._evidence.spawn(environment, relay)
+            except Exception as error:  # noqa: BLE001 - nothing was started; the usual way is left
+                self._notices.append(f"the step's files are not traced: {error}")
+                child = None
+            if child is not None:
+                self._tracer_cpu_s = lambda: relay.tracer_cpu_s
+                return child
+        return spawn(self._words, environment, relay.outer_mask)
 
     def _now_ns(self) -> int:
         """Unix time that does not jump when somebody sets the clock during the step."""
@@ -166,7 +180,7 @@ class _Step:
         if self._evidence is None:
             return {}
         try:
-            return self._evidence.gather(self._start_ns)
+            return self._evidence.gather(self._start_ns, self._tracer_cpu_s())
         except Exception as error:  # noqa: BLE001 - the usage is recorded without it
             self._notices.append(f"only the usage is recorded: {error}")
             return {}
@@ -206,7 +220,7 @@ class _Step:
             return wake
         from makespan_agent.time_limit import TimeLimit
 
-        self._time_limit = TimeLimit(self._invocation.timeout_s, child)
+        self._time_limit = TimeLimit(self._invocation.timeout_s, child, os.getpid())
         return self._time_limit.around(wake)
 
     def _begin_record(self, measurement: Measurement) -> Callable[[], float]:

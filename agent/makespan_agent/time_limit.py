@@ -21,11 +21,13 @@ class TimeLimit:
     Args:
         limit_s: Seconds the command may take.
         child: Its process id.
+        agent: The process that started it, and adopts what loses its parent.
         clock: Seconds that never run backwards.
     """
 
-    def __init__(self, limit_s: float, child: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, limit_s: float, child: int, agent: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._child = child
+        self._agent = agent
         self._clock = clock
         self._due_s = clock() + limit_s
         self._killed = False
@@ -42,9 +44,8 @@ class TimeLimit:
             return remaining_s
         if not self.is_over:
             self.is_over = True
-            self._signal_tree(_signal.SIGTERM)
             # A stopped process (Ctrl-Z) takes no signal before it goes on.
-            self._signal_tree(_signal.SIGCONT)
+            self._signal_tree(_signal.SIGTERM, _signal.SIGCONT)
             self._due_s = self._clock() + GRACE_S
             return GRACE_S
         if not self._killed:
@@ -52,17 +53,20 @@ class TimeLimit:
             self._signal_tree(_signal.SIGKILL)
         return _NEVER_S
 
-    def _signal_tree(self, number: int) -> None:
-        # Children first listed, then signalled: a shell that ends at once would hand them to the agent.
-        for pid in [*descendants(self._child), self._child]:
-            try:  # noqa: SIM105 - contextlib takes 2 ms to import
-                os.kill(pid, number)
-            except OSError:
-                pass  # Gone, or another user's.
+    def _signal_tree(self, *numbers: int) -> None:
+        # Parents first: a shell whose child is ended before it goes on to its next command. What lost its
+        # parent is a child of the agent now.
+        below = [pid for pid in descendants(self._agent) if pid != self._child]
+        for pid in [self._child, *below]:
+            for number in numbers:
+                try:  # noqa: SIM105 - contextlib takes 2 ms to import
+                    os.kill(pid, number)
+                except OSError:
+                    pass  # Gone, or another user's.
 
 
 def descendants(pid: int) -> list[int]:
-    """Process ids below `pid`, deepest last; empty where the kernel does not list children."""
+    """Process ids below `pid`, each after its parent; empty where the kernel does not list children."""
     found: list[int] = []
     try:
         threads = os.listdir(f"/proc/{pid}/task")

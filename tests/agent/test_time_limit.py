@@ -48,7 +48,7 @@ def test_what_ignores_sigterm_is_killed_after_the_grace_period(monkeypatch: pyte
     monkeypatch.setattr(os, "kill", lambda pid, number: sent.append((pid, number)))
     times_s = iter([100.0, 100.0, 105.0, 105.0, 105.0 + GRACE_S, 200.0])
     # No process has this id: pid_max is at most 2 ** 22.
-    limit = TimeLimit(5.0, 2**22 + 1, lambda: next(times_s))
+    limit = TimeLimit(5.0, 2**22 + 1, 2**22 + 2, lambda: next(times_s))
 
     assert [limit.check(), limit.check()] == [5.0, GRACE_S]
     assert min(limit.check(), limit.check()) > GRACE_S
