@@ -107,7 +107,7 @@ def _profile_job(job_id: str, runs: list[JobRun]) -> JobProfile:
         runs=len(runs),
         failures=sum(run.result is not Result.SUCCESS for run in runs),
         duration_s=median(run.duration_s for run in runs),
-        overhead_s=median(max(0.0, run.duration_s - sum(step.duration_s for step in run.steps)) for run in runs),
+        overhead_s=median(max(0.0, run.duration_s - _covered_s(run.steps)) for run in runs),
         queue_s=median(queues) if queues else None,
         steps=tuple(sorted(profiles, key=lambda step: (step.index is None, step.index or 0))),
     )
@@ -129,6 +129,15 @@ def _profile_step(job_id: str, path: str, runs: list[StepRun]) -> StepProfile:
         memory_peak_bytes=_whole(_median(run.usage.memory_peak_bytes for run in runs)),
         io_write_bytes=_whole(_median(run.usage.io_write_bytes for run in successful or runs)),
     )
+
+
+def _covered_s(steps: Sequence[StepRun]) -> float:
+    """Seconds in which some step ran: steps inside a step, and steps side by side, do not count twice."""
+    covered_ns = end_ns = 0
+    for step in sorted(steps, key=lambda step: step.start_ns):
+        covered_ns += max(0, step.end_ns - max(step.start_ns, end_ns))
+        end_ns = max(end_ns, step.end_ns)
+    return covered_ns / 1e9
 
 
 def _median(values: Iterable[float | None]) -> float | None:

@@ -75,3 +75,8 @@ def test_a_command_wrapped_by_hand_is_the_same_step_in_every_run() -> None:
 def test_a_name_with_a_version_is_not_cut() -> None:
     steps = profile_pipeline([run(job("a", 0, 5, step("/build@20241124", 0, 2)))]).jobs[0].steps
     assert steps[0].path == "/build@20241124"
+
+
+def test_a_step_inside_a_step_is_no_time_saved_outside() -> None:
+    profile = profile_pipeline([run(job("a", 0, 10, step("outer", 1, 6), step("outer/inner", 2, 5), step("b", 7, 9)))])
+    assert profile.jobs[0].overhead_s == 3.0
