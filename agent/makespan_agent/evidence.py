@@ -13,6 +13,9 @@ TYPE_CHECKING = False  # Importing typing for it takes 7 ms.
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from makespan_agent.file_trace.tracing import FileTracing
+    from makespan_agent.signals import SignalRelay
+
 JUNIT_VARIABLE = EVIDENCE_OPTIONS["--junit"]
 TRACE_FILES_VARIABLE = EVIDENCE_OPTIONS["--trace-files"]
 CAPTURE_ARGUMENTS_VARIABLE = EVIDENCE_OPTIONS["--capture-arguments"]
@@ -44,16 +47,56 @@ class Evidence:
         self._directory = _working_directory()
         self._patterns = _patterns(environment.get(JUNIT_VARIABLE, ""))
         self._captures_arguments = _switch(environment, CAPTURE_ARGUMENTS_VARIABLE, notices)
+        self._traces_files = _switch(environment, TRACE_FILES_VARIABLE, notices)
+        self._tracing: FileTracing | None = None
         names = environment.get(CAPTURE_ENVIRONMENT_VARIABLE, "").split(",")
         self._captured_names = [name.strip() for name in names if name.strip()]
 
-    def gather(self, start_ns: int) -> dict[str, object]:
+    def spawn(self, environment: Mapping[str, str], relay: SignalRelay) -> int | None:
+        """Start the command in the way that this evidence needs.
+
+        Args:
+            environment: The whole environment of the command.
+            relay: Learns of the tracer.
+
+        Returns:
+            The command's pid; None when the usual way will do, or the other one is not possible.
+        """
+        if not self._traces_files or self._directory is None:
+            return None
+        from makespan_agent.file_trace.traced_spawn import CannotTraceError, spawn_traced
+        from makespan_agent.file_trace.tracing import FileTracing, find_workspace
+
+        workspace = find_workspace(self._environment, self._directory)
+        try:
+            command = spawn_traced(self._words, environment, relay.outer_mask)
+        except CannotTraceError as error:
+            if str(error):
+                self._notices.append(f"the step's files are not traced: {error}")
+            return None
+        if command.failure:
+            command.close()
+            self._notices.append(f"the step's files are not traced: {command.failure}")
+            return command.pid
+        relay.tracer_pid = command.tracer_pid
+        try:
+            self._tracing = FileTracing(command, workspace, os.path.realpath(self._directory))
+        except Exception as error:  # noqa: BLE001 - the command runs already
+            command.close()  # strace drops what it cannot write.
+            self._notices.append(f"the step's files are not traced: {error}")
+        return command.pid
+
+    def gather(self, start_ns: int, tracer_cpu_s: float | None) -> dict[str, object]:
         """Everything for the record, once the command has ended.
 
         Args:
             start_ns: Unix time of the step's start.
+            tracer_cpu_s: As `SignalRelay.tracer_cpu_s`.
         """
         found: dict[str, object] = {}
+        if self._tracing is not None:
+            deadline_s = send_deadline_s(self._environment, self._notices)
+            found["files"] = self._tracing.finish(deadline_s, tracer_cpu_s)
         if self._patterns and self._directory is not None:
             self._gather_tests(found, start_ns)
         if self._captures_arguments or self._captured_names:

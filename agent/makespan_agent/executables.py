@@ -12,7 +12,7 @@ NOT_EXECUTABLE = 126
 """Exit code of a command that exists and cannot be executed (same section)."""
 
 # Python starts with these two ignored (PEP 475's predecessor, Python/pylifecycle.c); the command must not inherit that.
-_IGNORED_BY_PYTHON = (_signal.SIGPIPE, _signal.SIGXFSZ)
+IGNORED_BY_PYTHON = (_signal.SIGPIPE, _signal.SIGXFSZ)
 
 
 class CannotStartError(Exception):
@@ -73,7 +73,7 @@ def spawn(words: list[str], environment: dict[str, str], signal_mask: set[int]) 
 
 
 def _posix_spawn(path: str, words: list[str], environment: dict[str, str], signal_mask: set[int]) -> int:
-    return os.posix_spawn(path, words, environment, setsigmask=signal_mask, setsigdef=_IGNORED_BY_PYTHON)
+    return os.posix_spawn(path, words, environment, setsigmask=signal_mask, setsigdef=IGNORED_BY_PYTHON)
 
 
 def _unfound(name: str) -> tuple[str, int]:

@@ -190,6 +190,8 @@ class Measurement:
                 from makespan_agent.process_tree import ProcessTree
 
                 self._tree = ProcessTree(os.getpid())
+                if self._relay.tracer_pid is not None:
+                    self._tree.leave_out(self._relay.tracer_pid)
             else:
                 from makespan_agent.psutil_tree import PsutilTree
 

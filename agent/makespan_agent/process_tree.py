@@ -53,6 +53,10 @@ class ProcessTree:
             reading.proportional_bytes = self._proportional_bytes()
         return reading
 
+    def leave_out(self, pid: int) -> None:
+        """A descendant that is no part of the step: the agent's own tracer."""
+        self._foreign.add(pid)
+
     def look_at_the_dead(self, pid: int) -> None:
         """Take the last figures of a child that has ended and is not reaped yet: nobody sees them later."""
         process = self._members.get(pid)

@@ -97,6 +97,10 @@ class SignalRelay:
         self._orphans_user_s = 0.0
         self._orphans_system_s = 0.0
         self._orphans_counts = [0] * len(_COUNTED)
+        self.tracer_pid: int | None = None
+        """A child that is the agent's own helper: what it uses is no part of the step."""
+        self.tracer_cpu_s: float | None = None
+        """CPU seconds of that child once it is reaped."""
         self.before_reaping: Callable[[int], None] | None = None
         """Called with the pid of a child that has ended, while /proc still holds its figures."""
 
@@ -156,6 +160,8 @@ class SignalRelay:
                     self._child_stopped = os.WIFSTOPPED(status)
             elif pid == self._child:
                 return Ending(status, rusage, self._now_ns())
+            elif pid == self.tracer_pid:
+                self.tracer_cpu_s = rusage.ru_utime + rusage.ru_stime
             else:
                 self._orphans_user_s += rusage.ru_utime
                 self._orphans_system_s += rusage.ru_stime
