@@ -1,41 +1,22 @@
-"""Handing spans and metrics to the OTLP/HTTP exporters, and learning what became of them.
-
-The exporters answer only "success" or "failure". Their HTTP session is ours, so the status code that
-tells a broken record from a broken network is seen as well.
-"""
+"""Handing spans and samples to an OTLP receiver, and learning what became of them."""
 
 from __future__ import annotations
 
-import logging
 import os
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from enum import Enum
-from typing import Any
 
-import requests
-from google.protobuf.message import DecodeError
-from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
-from opentelemetry.sdk.metrics.export import MetricExportResult
-from opentelemetry.sdk.trace.export import SpanExportResult
+from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+from opentelemetry.sdk.trace import ReadableSpan
 
 from makespan_agent.evidence_spans import evidence_batches
 from makespan_agent.otlp import metrics_of, span_of
+from makespan_agent.otlp_settings import Protocol, Signal, SignalSettings, signal_settings
 from makespan_agent.step_record import StepRecord
-
-PROTOCOL = "http/protobuf"
-_Response = ExportTraceServiceResponse | ExportMetricsServiceResponse
-DEFAULT_ENDPOINT = "http://127.0.0.1:4318"
-_BAD_DATA = frozenset({400, 413, 422})
-"""Answers that blame the payload (OTLP specification 1.5, "Failures"). Others of the 4xx (401, 404) blame the
-configuration: the records are kept until it is right."""
-_PASSING = frozenset({429, 502, 503, 504})
-"""Answers after which the same request may well succeed (same section, "Retryable Response Codes")."""
+from makespan_agent.transport import Answer, ExportRequest, Transport, Verdict, post_until_taken
+from makespan_model.errors import MakespanError, UnavailableError
 
 
 class Outcome(Enum):
@@ -66,51 +47,15 @@ class Delivery:
     retry_after_s: float | None = None
 
 
-class _ListeningSession(requests.Session):
-    """Remembers how the last request went."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.status: int | None = None
-        self.reason = ""
-        self.body = b""
-        self.retry_after = ""
-
-    def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> dict[str, Any]:
-        """Let OTEL_EXPORTER_OTLP_CERTIFICATE win over REQUESTS_CA_BUNDLE, which requests itself would prefer."""
-        settings = dict(super().merge_environment_settings(url, proxies, stream, verify, cert))
-        if isinstance(self.verify, str):
-            settings["verify"] = self.verify
-        return settings
-
-    def send(self, request: requests.PreparedRequest, **options: object) -> requests.Response:
-        self.status, self.body, self.retry_after = None, b"", ""
-        try:
-            response = super().send(request, **options)
-        except OSError as error:  # Of requests, or of a certificate file that is not there.
-            self.reason = _network_reason(error)
-            raise
-        self.status = response.status_code
-        self.reason = f"HTTP {response.status_code}"
-        self.body = response.content
-        self.retry_after = response.headers.get("Retry-After", "")
-        return response
-
-    def kept(self) -> Delivery:
-        """The delivery of a request that may be sent again."""
-        retryable = self.status is None or self.status in _PASSING
-        return Delivery(
-            Outcome.KEPT, self.reason, retryable=retryable, retry_after_s=retry_after_s(self.retry_after, time.time())
-        )
-
-
 class Sender:
-    """Sends step records to one OTLP/HTTP receiver.
+    """Sends step records to one OTLP receiver.
+
+    Settings that cannot be understood, and a package that is missing, keep all records; `send` says why.
 
     Args:
         endpoint: Base URL; None takes OTEL_EXPORTER_OTLP_*, MAKESPAN_ENDPOINT or the default, in this order.
         timeout_s: For each request, its retries included; None takes OTEL_EXPORTER_OTLP_TIMEOUT or 10 s.
-        environment: Where the variables are read; the exporters themselves read the process's own.
+        environment: Where the variables are read; None takes the process's own.
     """
 
     def __init__(
@@ -119,150 +64,108 @@ class Sender:
         timeout_s: float | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        # Failures are reported by outcome; the exporters' own log lines would be a second voice.
-        logging.getLogger("opentelemetry.exporter.otlp").setLevel(logging.CRITICAL)
         variables = os.environ if environment is None else environment
-        self.endpoint = endpoint or _endpoint(variables)
-        self._unspoken = _unspoken_protocol(variables)
-        self._trace_session, self._metric_session = _ListeningSession(), _ListeningSession()
-        self._spans = OTLPSpanExporter(
-            endpoint=_signal_url(endpoint, variables, "TRACES"), timeout=timeout_s, session=self._trace_session
-        )
-        self._metrics: OTLPMetricExporter | None = None
-        # The standard way to say that a backend takes traces only.
-        if variables.get("OTEL_METRICS_EXPORTER") != "none":
-            self._metrics = OTLPMetricExporter(
-                endpoint=_signal_url(endpoint, variables, "METRICS"), timeout=timeout_s, session=self._metric_session
-            )
+        self.endpoint = endpoint or ""
+        self._problem = ""
+        self._traces: _Way | None = None
+        self._metrics: _Way | None = None
+        try:
+            settings = signal_settings(Signal.TRACES, variables, endpoint, timeout_s)
+            self.endpoint = settings.base
+            self._traces = _Way(settings)
+            # The standard way to say that a backend takes traces only.
+            if variables.get("OTEL_METRICS_EXPORTER") != "none":
+                self._metrics = _Way(signal_settings(Signal.METRICS, variables, endpoint, timeout_s))
+        except MakespanError as error:
+            self._problem = str(error)
 
     def send(self, records: Sequence[StepRecord]) -> Delivery:
         """Send the spans of all records, then their samples."""
-        if self._unspoken:
-            return Delivery(Outcome.KEPT, self._unspoken)
-        session = self._trace_session
-        if self._spans.export([span_of(record) for record in records]) is not SpanExportResult.SUCCESS:
-            return Delivery(Outcome.REJECTED, session.reason) if session.status in _BAD_DATA else session.kept()
-        rejected_spans, reason = _partial_success(session.body, ExportTraceServiceResponse)
-        evidence = self._send_evidence(records)
-        if evidence.outcome is Outcome.KEPT and not rejected_spans:
+        if self._problem or self._traces is None:
+            return Delivery(Outcome.KEPT, self._problem)
+        spans = self._traces.post_spans([span_of(record) for record in records])
+        if spans.verdict is Verdict.BAD_DATA:
+            return Delivery(Outcome.REJECTED, spans.reason)
+        if spans.verdict is not Verdict.TAKEN:
+            return _kept(spans)
+        evidence = self._send_evidence(self._traces, records)
+        if evidence.outcome is Outcome.KEPT and not spans.rejected:
             return evidence
-        reason = "; ".join(filter(None, (reason, evidence.reason)))
+        reasons = [spans.reason, evidence.reason]
         metrics = metrics_of(records) if self._metrics else None
-        if self._metrics is None or metrics is None:
-            return Delivery(Outcome.SENT, reason, rejected_spans=rejected_spans)
-        session = self._metric_session
-        if self._metrics.export(metrics) is MetricExportResult.SUCCESS:
-            _, refusal = _partial_success(session.body, ExportMetricsServiceResponse)
-        elif session.status is not None and 400 <= session.status < 500 and session.status != 429:
-            # The spans are there; a receiver that takes no metrics must not hold them back for ever.
-            refusal = session.reason
-        elif rejected_spans:
-            # What was rejected must not be sent again for the sake of its samples.
-            refusal = session.reason
-        else:
-            return session.kept()
-        reasons = [reason] if reason else []
-        reasons += [f"samples refused: {refusal}"] if refusal else []
-        return Delivery(Outcome.SENT, "; ".join(reasons), samples_refused=bool(refusal), rejected_spans=rejected_spans)
-
-    def _send_evidence(self, records: Sequence[StepRecord]) -> Delivery:
-        """Send what hangs below the steps; a receiver that refuses it for good does not hold the steps back."""
-        refusals: dict[str, None] = {}
-        session = self._trace_session
-        for batch in evidence_batches(records):
-            if self._spans.export(batch) is SpanExportResult.SUCCESS:
-                _, refusal = _partial_success(session.body, ExportTraceServiceResponse)
-            elif session.status in _BAD_DATA:
-                refusal = session.reason
-            else:
-                return session.kept()
-            if refusal:
-                refusals[f"tests and files refused: {refusal}"] = None
-        return Delivery(Outcome.SENT, "; ".join(refusals))
+        refusal = ""
+        if self._metrics is not None and metrics is not None:
+            samples = self._metrics.post(encode_metrics(metrics))
+            # The spans are there; a receiver that takes no metrics must not hold them back for ever. And what was
+            # rejected must not be sent again for the sake of its samples.
+            for_good = samples.verdict in (Verdict.TAKEN, Verdict.BAD_DATA, Verdict.REFUSED) or spans.rejected
+            if not for_good:
+                return _kept(samples)
+            refusal = samples.reason
+            reasons.append(f"samples refused: {refusal}" if refusal else "")
+        return Delivery(
+            Outcome.SENT,
+            "; ".join(filter(None, reasons)),
+            samples_refused=bool(refusal),
+            rejected_spans=spans.rejected,
+        )
 
     def close(self) -> None:
         """Close the connections."""
-        self._spans.shutdown()  # type: ignore[no-untyped-call]
-        if self._metrics is not None:
-            self._metrics.shutdown()
+        for way in (self._traces, self._metrics):
+            if way is not None:
+                way.close()
+
+    @staticmethod
+    def _send_evidence(traces: _Way, records: Sequence[StepRecord]) -> Delivery:
+        """Send what hangs below the steps; a receiver that refuses it for good does not hold the steps back."""
+        refusals: dict[str, None] = {}
+        for batch in evidence_batches(records):
+            answer = traces.post_spans(batch)
+            if answer.verdict not in (Verdict.TAKEN, Verdict.BAD_DATA):
+                return _kept(answer)
+            if answer.reason:
+                refusals[f"tests and files refused: {answer.reason}"] = None
+        return Delivery(Outcome.SENT, "; ".join(refusals))
 
 
-def _unspoken_protocol(variables: Mapping[str, str]) -> str:
-    """What to say of a protocol that was asked for and is not spoken; empty when all is well."""
-    for name in ("TRACES_PROTOCOL", "METRICS_PROTOCOL", "PROTOCOL"):
-        variable = f"OTEL_EXPORTER_OTLP_{name}"
-        protocol = variables.get(variable, "").strip()
-        if protocol and protocol != PROTOCOL:
-            return f"{variable}={protocol} is not spoken, only {PROTOCOL} is; most receivers take it on port 4318"
-    return ""
+class _Way:
+    """The transport of one signal, and how long it may take."""
+
+    def __init__(self, settings: SignalSettings) -> None:
+        self._transport = _transport(settings)
+        self._timeout_s = settings.timeout_s
+
+    def post(self, request: ExportRequest) -> Answer:
+        return post_until_taken(self._transport, request, self._timeout_s)
+
+    def post_spans(self, spans: Sequence[ReadableSpan]) -> Answer:
+        return self.post(encode_spans(spans))
+
+    def close(self) -> None:
+        self._transport.close()
 
 
-def retry_after_s(text: str, now_s: float) -> float | None:
-    """Seconds to wait by a Retry-After header (RFC 9110, section 10.2.3); None when it says nothing usable.
+def _transport(settings: SignalSettings) -> Transport:
+    """Raises UnavailableError without grpcio; it is loaded (0.1 s, 20 MB) only where it is asked for."""
+    if settings.protocol is not Protocol.GRPC:
+        from makespan_agent.http_transport import HttpTransport
 
-    Args:
-        text: The header's value: seconds or an HTTP date.
-        now_s: Unix time.
-    """
-    if text.strip().isdecimal():
-        return float(text)
+        return HttpTransport(settings)
     try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - now_s)
-    except ValueError:
-        return None
+        from makespan_agent.grpc_transport import GrpcTransport
+    except ImportError as error:
+        raise UnavailableError(
+            f"OTLP over gRPC needs a package that is not installed ({error.name}): pip install 'makespan[grpc]'"
+        ) from error
+    return GrpcTransport(settings)
 
 
-def _partial_success(body: bytes, kind: Callable[[], _Response]) -> tuple[int, str]:
-    """How much a receiver that answered 200 did not keep, and what it says about it."""
-    response = kind()
-    try:
-        response.ParseFromString(body)
-    except DecodeError:
-        return 0, ""  # A proxy's page, or JSON: the status code has said enough.
-    partial = response.partial_success
-    count = int(getattr(partial, "rejected_spans", 0) or getattr(partial, "rejected_data_points", 0))
-    message = partial.error_message or "no reason given"
-    return count, f"rejected {count} by partial success: {message}" if count else partial.error_message
-
-
-def _endpoint(variables: Mapping[str, str]) -> str:
-    return (
-        variables.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
-        or variables.get("OTEL_EXPORTER_OTLP_ENDPOINT")
-        or variables.get("MAKESPAN_ENDPOINT")
-        or DEFAULT_ENDPOINT
+def _kept(answer: Answer) -> Delivery:
+    """The delivery of a request that may be sent again."""
+    return Delivery(
+        Outcome.KEPT,
+        answer.reason,
+        retryable=answer.verdict is Verdict.PASSING,
+        retry_after_s=answer.retry_after_s,
     )
-
-
-def _signal_url(endpoint: str | None, variables: Mapping[str, str], signal: str) -> str | None:
-    """The URL to post to; None lets the exporter take the OTEL_* variables."""
-    if endpoint is None:
-        if variables.get(f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT") or variables.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
-            return None
-        endpoint = variables.get("MAKESPAN_ENDPOINT") or DEFAULT_ENDPOINT
-    return f"{endpoint.rstrip('/')}/v1/{signal.lower()}"
-
-
-def _network_reason(error: OSError) -> str:
-    if isinstance(error, requests.Timeout):
-        return "no answer in time"
-    if isinstance(error, requests.exceptions.SSLError):
-        return f"TLS: {_innermost(error)}"
-    if not isinstance(error, requests.RequestException):
-        return str(error)
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, OSError) and cause.errno:
-            return (cause.strerror or os.strerror(cause.errno)).lower()
-        reason = getattr(cause.args[0], "reason", None) if cause.args else None
-        cause = reason if isinstance(reason, BaseException) else cause.__cause__ or cause.__context__
-    return type(error).__name__
-
-
-def _innermost(error: BaseException) -> str:
-    """The last cause's own words: `certificate verify failed: unable to get local issuer certificate`."""
-    cause = error
-    while cause.__cause__ or cause.__context__:
-        cause = cause.__cause__ or cause.__context__ or cause
-    message = str(getattr(cause, "verify_message", "") or getattr(cause, "reason", "") or cause)
-    return message.lower().replace("_", " ")

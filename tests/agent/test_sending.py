@@ -10,7 +10,7 @@ import pytest
 
 from makespan_agent.exporter import delays_s, export
 from makespan_agent.flushing import flush
-from makespan_agent.sending import retry_after_s
+from makespan_agent.http_transport import retry_after_s
 from support.agent_process import Agent
 from support.certificates import Certificates, make_certificates
 from support.otlp_receiver import Receiver, receiving, values
@@ -74,20 +74,89 @@ def test_a_certificate_file_that_is_not_there_is_named(agent: Agent, monkeypatch
     assert (report.left, "/no/such/file.pem" in report.reason) == (1, True)
 
 
-@pytest.mark.parametrize("protocol", ["grpc", "http/json"])
-def test_a_protocol_that_is_not_spoken_is_said_and_nothing_is_sent_or_lost(
-    agent: Agent, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, protocol: str
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "thrift"),
+        ("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "http"),
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", "zstd"),
+        ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "soon"),
+    ],
+)
+def test_a_setting_that_cannot_be_understood_is_said_and_nothing_is_sent_or_lost(
+    agent: Agent, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
 ) -> None:
     agent.run("run", "--", "true")
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)
+    monkeypatch.setenv(variable, value)
+    monkeypatch.setenv("MAKESPAN_ENDPOINT", receiver.url)
 
-    report = flush(agent.spool, receiver.url, 5)
+    assert export(agent.spool, 60) == 1
     told = agent.run("run", "--", "true")
 
-    assert (report.sent, report.left, receiver.spans()) == (0, 1, [])
-    assert f"OTEL_EXPORTER_OTLP_PROTOCOL={protocol} is not spoken" in report.reason
+    assert (len(agent.records()), receiver.headers) == (2, [])
     assert told.stderr.count(b"\n") == 1
-    assert protocol.encode() in told.stderr
+    assert f"{variable} must be " in told.stderr.decode()
+    assert repr(value) in told.stderr.decode()
+
+
+@pytest.mark.parametrize("compression", ["none", "gzip", "deflate"])
+def test_json_arrives_as_the_same_spans_and_samples_as_protobuf(
+    agent: Agent, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, compression: str
+) -> None:
+    agent.run("run", "--step", "jsön", "--", "sh", "-c", "sleep 0.2; exit 3")
+    (record,) = agent.records()
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_COMPRESSION", compression)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "Authorization=Bearer%20x")
+
+    report = flush(agent.spool, receiver.url, 30)
+
+    assert (report.sent, report.reason) == (1, "")
+    (span,) = receiver.spans()
+    assert (span.name, span.span_id.hex()) == ("jsön", record["step"]["span_id"])
+    assert values(list(span.attributes))["process.exit.code"] == 3
+    assert receiver.metrics[0].resource_metrics[0].scope_metrics[0].metrics
+    assert {headers.get("content-encoding", "none") for headers in receiver.headers} == {compression}
+    assert {headers["authorization"] for headers in receiver.headers} == {"Bearer x"}
+
+
+def test_json_has_hexadecimal_ids_and_times_as_text(
+    agent: Agent, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent.run("run", "--", "false")
+    (record,) = agent.records()
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/json")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "http/protobuf")
+
+    flush(agent.spool, receiver.url, 30)
+
+    (body,) = receiver.json
+    (span,) = body["resourceSpans"][0]["scopeSpans"][0]["spans"]
+    assert span["spanId"] == record["step"]["span_id"]
+    assert len(bytes.fromhex(span["traceId"])) == 16
+    assert span["startTimeUnixNano"] == str(record["start_ns"])
+    assert (span["kind"], span["status"]["code"]) == (1, 2)
+
+
+def test_json_and_its_partial_success_are_understood(
+    agent: Agent, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent.run("run", "--", "true")
+    receiver.rejected_spans = 1
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json")
+
+    report = flush(agent.spool, receiver.url, 30)
+
+    assert (report.sent, report.rejected, report.reason) == (0, 1, "rejected 1 by partial success: too old")
+
+
+def test_a_receiver_that_has_moved_keeps_the_records_and_its_place_is_told(agent: Agent, receiver: Receiver) -> None:
+    agent.run("run", "--", "true")
+    receiver.status["/v1/traces"] = 302
+
+    report = flush(agent.spool, receiver.url, 30)
+
+    assert (report.sent, report.left, report.reason) == (0, 1, "HTTP 302, moved to nowhere")
 
 
 def test_spans_that_a_receiver_rejects_in_a_partial_success_are_set_aside_and_not_sent_again(

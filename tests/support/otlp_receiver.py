@@ -1,15 +1,21 @@
-"""An OTLP/HTTP receiver in the test's own process: it decodes what a real exporter sends."""
+"""An OTLP/HTTP receiver in the test's own process: it decodes what a real exporter sends, protobuf or JSON."""
 
 from __future__ import annotations
 
+import base64
 import gzip
+import json
+import re
 import ssl
 import threading
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
+from google.protobuf.json_format import MessageToJson, Parse
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
@@ -23,12 +29,14 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 class Receiver:
     """What arrived. `status` is answered per path; 200 where nothing is set.
 
-    `retry_after` goes with every answer; `rejected_spans` makes the answer to spans a partial success.
+    `retry_after` goes with every answer; `rejected_spans` makes the answer to spans a partial success. `json` holds
+    the bodies that came as JSON, as they came.
     """
 
     url: str
     traces: list[ExportTraceServiceRequest] = field(default_factory=list)
     metrics: list[ExportMetricsServiceRequest] = field(default_factory=list)
+    json: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     status: dict[str, int] = field(default_factory=dict)
     refuses_spans_named: str | None = None
@@ -42,10 +50,15 @@ class Receiver:
         status = self.status.get(path, 200)
         if status != 200:
             return status
+        is_json = self.headers[-1].get("content-type") == "application/json"
+        if is_json:
+            self.json.append(json.loads(body))
         if path == "/v1/metrics":
-            self.metrics.append(ExportMetricsServiceRequest.FromString(body))
+            metrics = ExportMetricsServiceRequest()
+            self.metrics.append(_read_json(body, metrics) if is_json else metrics.FromString(body))
             return 200
-        request = ExportTraceServiceRequest.FromString(body)
+        request = ExportTraceServiceRequest()
+        request = _read_json(body, request) if is_json else request.FromString(body)
         names = {s.name for r in request.resource_spans for scope in r.scope_spans for s in scope.spans}
         if self.refuses_spans_named in names:
             return 400
@@ -53,12 +66,14 @@ class Receiver:
         return 200
 
     def answer(self, path: str) -> bytes:
-        """The body that says how many spans were not kept; empty for all of them."""
+        """The body that says how many spans were not kept, in the encoding of the last request; empty for none."""
         if path != "/v1/traces" or not self.rejected_spans:
             return b""
         partial = ExportTraceServiceResponse()
         partial.partial_success.rejected_spans = self.rejected_spans
         partial.partial_success.error_message = "too old"
+        if self.headers[-1].get("content-type") == "application/json":
+            return bytes(MessageToJson(partial), "utf-8")
         return bytes(partial.SerializeToString())
 
     def spans(self) -> list[Span]:
@@ -76,6 +91,16 @@ class Receiver:
         return self.spans()
 
 
+def _read_json(body: bytes, message: Any) -> Any:
+    """OTLP's ids are hexadecimal; protobuf's own reader takes them for base64."""
+    as_base64 = re.sub(
+        r'("(?:traceId|spanId|parentSpanId)": ?")([0-9a-f]*)"',
+        lambda found: f'{found[1]}{base64.b64encode(bytes.fromhex(found[2])).decode()}"',
+        body.decode(),
+    )
+    return Parse(as_base64, message)
+
+
 def values(attributes: list[KeyValue]) -> dict[str, object]:
     """Attributes as plain values."""
     return {item.key: getattr(item.value, item.value.WhichOneof("value") or "string_value") for item in attributes}
@@ -91,6 +116,8 @@ def receiving(port: int = 0, tls: ssl.SSLContext | None = None) -> Iterator[Rece
             body = self._body()
             if self.headers.get("Content-Encoding") == "gzip":
                 body = gzip.decompress(body)
+            elif self.headers.get("Content-Encoding") == "deflate":
+                body = zlib.decompress(body)
             with receiver.arrived:
                 status = receiver.take(self.path, dict(self.headers), body)
                 receiver.arrived.notify_all()
