@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
@@ -17,6 +17,9 @@ from makespan_agent.otlp_settings import Protocol, Signal, SignalSettings, signa
 from makespan_agent.step_record import StepRecord
 from makespan_agent.transport import Answer, ExportRequest, Transport, Verdict, post_until_taken
 from makespan_model.errors import MakespanError, UnavailableError
+
+_SAMPLES = 1500
+"""Samples a request: at 1.3 KB each (11 gauges) 2 MB of protobuf, half of what gRPC receivers take by default."""
 
 
 class Outcome(Enum):
@@ -91,22 +94,12 @@ class Sender:
         evidence = self._send_evidence(self._traces, records)
         if evidence.outcome is Outcome.KEPT and not spans.rejected:
             return evidence
-        reasons = [spans.reason, evidence.reason]
-        metrics = metrics_of(records) if self._metrics else None
-        refusal = ""
-        if self._metrics is not None and metrics is not None:
-            samples = self._metrics.post(encode_metrics(metrics))
-            # The spans are there; a receiver that takes no metrics must not hold them back for ever. And what was
-            # rejected must not be sent again for the sake of its samples.
-            for_good = samples.verdict in (Verdict.TAKEN, Verdict.BAD_DATA, Verdict.REFUSED) or spans.rejected
-            if not for_good:
-                return _kept(samples)
-            refusal = samples.reason
-            reasons.append(f"samples refused: {refusal}" if refusal else "")
-        return Delivery(
-            Outcome.SENT,
-            "; ".join(filter(None, reasons)),
-            samples_refused=bool(refusal),
+        samples = self._send_samples(records, must_end=spans.rejected > 0)
+        if samples.outcome is Outcome.KEPT:
+            return samples
+        return replace(
+            samples,
+            reason="; ".join(filter(None, (spans.reason, evidence.reason, samples.reason))),
             rejected_spans=spans.rejected,
         )
 
@@ -128,6 +121,24 @@ class Sender:
                 refusals[f"tests and files refused: {answer.reason}"] = None
         return Delivery(Outcome.SENT, "; ".join(refusals))
 
+    def _send_samples(self, records: Sequence[StepRecord], *, must_end: bool) -> Delivery:
+        """Send the samples of steps that have arrived.
+
+        A receiver that takes no metrics must not hold the steps back for ever. And where some of their spans were
+        rejected (`must_end`), they must not be sent again for the sake of their samples.
+        """
+        refusals: dict[str, None] = {}
+        for batch in _sample_batches(records) if self._metrics else ():
+            metrics = metrics_of(batch)
+            if self._metrics is None or metrics is None:
+                continue
+            answer = self._metrics.post(encode_metrics(metrics))
+            if answer.verdict in (Verdict.BROKEN, Verdict.PASSING) and not must_end:
+                return _kept(answer)
+            if answer.reason:
+                refusals[f"samples refused: {answer.reason}"] = None
+        return Delivery(Outcome.SENT, "; ".join(refusals), samples_refused=bool(refusals))
+
 
 class _Way:
     """The transport of one signal, and how long it may take."""
@@ -144,6 +155,20 @@ class _Way:
 
     def close(self) -> None:
         self._transport.close()
+
+
+def _sample_batches(records: Sequence[StepRecord]) -> Iterator[list[StepRecord]]:
+    """Steps whose samples together make a request of bounded size; the samples of one step stay together."""
+    batch: list[StepRecord] = []
+    samples = 0
+    for record in records:
+        if batch and samples + len(record.samples) > _SAMPLES:
+            yield batch
+            batch, samples = [], 0
+        batch.append(record)
+        samples += len(record.samples)
+    if batch:
+        yield batch
 
 
 def _transport(settings: SignalSettings) -> Transport:

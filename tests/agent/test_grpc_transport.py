@@ -5,13 +5,18 @@ from __future__ import annotations
 import socket
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
 
 from makespan_agent.exporter import export
 from makespan_agent.flushing import FlushReport, flush
+from makespan_agent.sending import Outcome, Sender
+from makespan_agent.step_record import decode_record
+from makespan_model.records import Sample
 from support.agent_process import Agent
 from support.certificates import make_certificates
 from support.otlp_grpc_receiver import GrpcReceiver, receiving_grpc
@@ -190,6 +195,34 @@ def test_a_request_beyond_the_receivers_limit_is_sent_in_parts(agent: Agent) -> 
 
     assert (report.sent, report.left, len(receiver.spans())) == (3, 0, 3)
     assert len(receiver.traces) == 3
+
+
+def test_the_samples_of_many_long_steps_fit_the_receivers_usual_limit(
+    agent: Agent, grpc_receiver: GrpcReceiver, tmp_path: Path
+) -> None:
+    agent.run("run", "--", "true")
+    (path,) = agent.spool.glob("*.step")
+    record = decode_record(path.read_bytes(), str(path))
+    host: dict[str, Any] = {"host_memory_available_bytes": 2**34, "host_load": 0.7, "host_disk_used_bytes": 2**40}
+    rates: dict[str, Any] = {
+        f"{kind}_bytes_per_s": 1234.5 for kind in ("io_read", "io_write", "host_disk_read", "host_disk_write")
+    }
+    fields: dict[str, Any] = {"cpu_cores": 1.3, "memory_bytes": 2**30, "processes": 9, "host_cpu_cores": 2.0}
+    sample = Sample(time_ns=record.step.start_ns, **fields, **host, **rates)
+    full = replace(record, samples=(sample,) * 240)
+    sender = Sender(f"http://127.0.0.1:{grpc_receiver.port}", 30)
+
+    delivery = sender.send([full] * 64)
+    sender.close()
+
+    assert (delivery.outcome, delivery.reason) == (Outcome.SENT, "")
+    points = [
+        len(metric.gauge.data_points)
+        for request in grpc_receiver.metrics
+        for metric in request.resource_metrics[0].scope_metrics[0].metrics
+    ]
+    assert sum(points) == 64 * 240 * 11
+    assert max(request.ByteSize() for request in grpc_receiver.metrics) < 3_000_000
 
 
 def test_a_partial_success_sets_aside_what_was_rejected(agent: Agent, grpc_receiver: GrpcReceiver) -> None:

@@ -15,6 +15,9 @@ import pytest
 
 from makespan_cli.diagnosis.check import Check
 from makespan_cli.diagnosis.installation import EXTRAS, PROGRAMS
+from makespan_cli.diagnosis.surroundings import surroundings_checks
+from makespan_model.settings import Settings
+from support.otlp_grpc_receiver import receiving_grpc
 from support.otlp_receiver import receiving
 from support.serving import serving
 from support.span_rows import step_request
@@ -152,6 +155,24 @@ def test_a_program_that_does_not_start_is_missing(tmp_path: Path) -> None:
     check = _checks(_doctor(tmp_path, "--json", PATH=str(programs)))["git"]
     assert check["ok"] is False
     assert check["found"] == f"{programs / 'git'} --version ended with 9"
+
+
+def test_a_collector_that_speaks_grpc_is_asked_over_grpc(tmp_path: Path) -> None:
+    with receiving_grpc() as receiver:
+        variables = {
+            "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
+            "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{receiver.port}",
+        }
+        check = _checks(_doctor(tmp_path, "--json", **variables))["collector"]
+    assert check["ok"] is True
+    assert (receiver.requests, receiver.spans()) == (1, [])
+
+
+def test_without_an_endpoint_grpc_is_asked_at_its_own_port(tmp_path: Path) -> None:
+    settings = Settings(store=str(tmp_path / "store"))
+    checks = surroundings_checks(settings, {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc", "HOME": str(tmp_path)})
+    (check,) = (check for check in checks if check.name == "collector")
+    assert "http://127.0.0.1:4317" in check.found
 
 
 def test_a_broken_settings_file_is_named(tmp_path: Path) -> None:

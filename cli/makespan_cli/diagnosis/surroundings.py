@@ -46,13 +46,15 @@ def _spool(folder: Path) -> Check:
 
 
 def _collector(settings: Settings, environment: Mapping[str, str]) -> Check:
-    """Sends an empty request the way the agent would: any OTLP/HTTP receiver answers it and keeps nothing."""
+    """Sends an empty request the way the agent would: any OTLP receiver answers it and keeps nothing."""
     try:
         from makespan_agent.sending import Outcome, Sender
     except ImportError as error:
         return Check("collector", is_ok=False, found=f"not asked: {error}", advice="pip install makespan")
     own = any(environment.get(f"OTEL_EXPORTER_OTLP_{kind}ENDPOINT") for kind in ("", "TRACES_"))
-    sender = Sender(None if own else settings.endpoint, _ANSWER_TIMEOUT_S)
+    # The default is for HTTP; gRPC has a port of its own.
+    endpoint = None if own or settings.endpoint == Settings().endpoint else settings.endpoint
+    sender = Sender(endpoint, _ANSWER_TIMEOUT_S, environment)
     try:
         delivery = sender.send([])
     finally:
