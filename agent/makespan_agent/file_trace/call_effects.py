@@ -45,8 +45,9 @@ _BLIND = {
 _OTHER = ("rename", "renameat", "renameat2", "link", "linkat", "symlink", "symlinkat", "chdir", "fchdir")
 TRACED = (*_OPEN, *_EXAMINE, *_CHANGE, *_MAKE, *_REMOVE, *_EXECUTE, *_FORK, *_LIST, *_BLIND, *_OTHER)
 
-_AT_SUFFIXES = ("at", "at2", "at64")
-_AT_NAMES = frozenset(name for name in TRACED if name.endswith(_AT_SUFFIXES)) - {"stat", "lstat"} | {"statx"}
+_PLAIN_NAMES = {"creat", "stat", "lstat", "stat64", "lstat64"}
+# Calls whose path follows a directory's descriptor; the names above only sound like them.
+_AT_NAMES = {name for name in TRACED if name.endswith(("at", "at2", "at64"))} - _PLAIN_NAMES | {"statx"}
 _MISSES = ("ENOENT", "ENOTDIR")
 
 
@@ -198,9 +199,11 @@ class CallEffects:
             self._fail(call, source)
             return
         if b"RENAME_EXCHANGE" in rest:
-            self._ledger.read_moved(target, call.time_ns)
-            self._ledger.write(source, call.time_ns, keeps_content=False)
-        self._ledger.move(source, target, call.time_ns)
+            for path in (source, target):
+                self._ledger.read_moved(path, call.time_ns)
+                self._ledger.write(path, call.time_ns, keeps_content=False)
+        else:
+            self._ledger.move(source, target, call.time_ns)
 
     def _link(self, call: Call) -> None:
         source, rest = self._path(call)
