@@ -24,15 +24,14 @@ from makespan_agent.identity.registry import identify
 from makespan_agent.identity.step_identity import PATH_VARIABLE, StepIdentity, identify_step
 from makespan_agent.shells import shell_words, text_words
 from makespan_agent.signals import Ending, SignalRelay
-from makespan_agent.spool import spool_directory
+from makespan_agent.spool import ENCLOSING_VARIABLE, spool_directory
 
 TYPE_CHECKING = False  # Importing typing for it takes 7 ms.
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from makespan_agent.evidence import Evidence
-    from makespan_agent.measurement import Measurement
-    from makespan_agent.recording import Recording
+    from makespan_agent.record_keeping import RecordKeeping
     from makespan_agent.time_limit import TimeLimit
 
 _USAGE_EXIT_CODE = 2
@@ -40,8 +39,6 @@ TIMEOUT_EXIT_CODE = 124
 """Of a command that was ended because its time was up (GNU coreutils `timeout`)."""
 EXPORT_MODES = ("detached", "wait", "flush-only", "off")
 """`wait` starts the exporter as `detached` does, and gives it MAKESPAN_SEND_DEADLINE_S before the agent ends."""
-ENCLOSING_VARIABLE = "MAKESPAN_ENCLOSING"
-"""`<pid>,<spool>` of the agent around this one: it will start the exporter when its own step ends."""
 
 
 def launch(command: str, arguments: list[str]) -> int:
@@ -101,7 +98,7 @@ class _Step:
         self._job: JobIdentity | None = None
         self._step: StepIdentity | None = None
         self._startup_s = 0.0
-        self._recording: Recording | None = None
+        self._keeping: RecordKeeping | None = None
         self._evidence: Evidence | None = None
         self._tracer_cpu_s: Callable[[], float | None] = lambda: None
         self._time_limit: TimeLimit | None = None
@@ -121,6 +118,7 @@ class _Step:
             relay.restore()
             say(str(error))
             self._notices.clear()  # One line at most.
+            self._keeping = self._keep_record()
             self._record(None, {}, [], exit_code=error.exit_code, error_type=error.error_type)
             return error.exit_code
         ending, usage, samples = self._follow(child, relay)
@@ -206,13 +204,14 @@ class _Step:
     def _follow(
         self, child: int, relay: SignalRelay
     ) -> tuple[Ending, dict[str, object], list[tuple[float | None, ...]]]:
-        if self._step is None:
+        self._keeping = self._keep_record()
+        if self._keeping is None:
             return relay.wait(child, self._limited(lambda: 86_400.0, child)), {}, []
         from makespan_agent.measurement import Measurement
 
         measurement = Measurement(relay, self._now_ns, self._start_ns)
         relay.before_reaping = measurement.look_at_the_dead
-        ending = relay.wait(child, self._limited(self._begin_record(measurement), child))
+        ending = relay.wait(child, self._limited(self._keeping.begin(measurement), child))
         return ending, measurement.usage(ending), measurement.samples
 
     def _limited(self, wake: Callable[[], float], child: int) -> Callable[[], float]:
@@ -223,34 +222,27 @@ class _Step:
         self._time_limit = TimeLimit(self._invocation.timeout_s, child, os.getpid())
         return self._time_limit.around(wake)
 
-    def _begin_record(self, measurement: Measurement) -> Callable[[], float]:
-        """Leave the start of the step in the spool; returns what is to be done while it runs."""
+    def _keep_record(self) -> RecordKeeping | None:
+        """Loaded only now that the command runs, or cannot; None when the step is not recorded."""
+        if self._job is None or self._step is None:
+            return None
         try:
-            from makespan_agent.heartbeat import Heartbeat
+            from makespan_agent.record_keeping import RecordKeeping
 
-            recording = self._new_recording()
-            recording.begin()
-            self._recording = recording
-            return Heartbeat(measurement, recording, self._now_ns).wake
+            return RecordKeeping(
+                self._job,
+                self._step,
+                spool=self._spool,
+                export=self._export,
+                environment=self._environment,
+                start_ns=self._start_ns,
+                startup_s=self._startup_s,
+                now_ns=self._now_ns,
+                notices=self._notices,
+            )
         except Exception as error:  # noqa: BLE001 - nothing in here may fail the step
-            self._notices.append(f"the step is recorded at its end only: {error}")
-            return measurement.take_reading
-
-    def _new_recording(self) -> Recording:
-        from makespan_agent.recording import Recording
-
-        assert self._job is not None
-        assert self._step is not None
-        return Recording(
-            self._job,
-            self._step,
-            spool=self._spool,
-            environment=self._environment,
-            start_ns=self._start_ns,
-            startup_s=self._startup_s,
-            now_ns=self._now_ns,
-            notices=self._notices,
-        )
+            self._notices.append(f"the step is not recorded: {error}")
+            return None
 
     def _record(
         self,
@@ -261,22 +253,11 @@ class _Step:
         exit_code: int,
         error_type: str | None,
     ) -> None:
-        """Leave the record in the spool and start its exporter; never fails the step."""
-        if self._job is not None and self._step is not None:
-            try:
-                recording = self._recording or self._new_recording()
-                recording.finish(
-                    end_ns=ending.end_ns if ending else self._now_ns(),
-                    exit_code=exit_code,
-                    error_type=error_type,
-                    received_signal=ending.received_signal if ending else None,
-                    usage=usage,
-                    samples=samples,
-                    evidence=self._gathered_evidence(),
-                )
-                self._start_exporter()
-            except Exception as error:  # noqa: BLE001 - nothing in here may fail the step
-                self._notices.append(f"the step is not recorded: {error}")
+        """Hand the end of the step to its record, and tell what went wrong in one line."""
+        if self._keeping is not None:
+            self._keeping.end(
+                ending, usage, samples, exit_code=exit_code, error_type=error_type, evidence=self._gathered_evidence()
+            )
         if self._notices and error_type not in ("not_found", "not_executable"):
             say("; ".join(self._notices).replace("\n", " "))
 
@@ -287,16 +268,8 @@ class _Step:
             code,
             executable=os.path.basename(self._words[0]),
             timed_out=self._time_limit is not None and self._time_limit.is_over,
-            oom_kills=self._recording.oom_kills() if self._recording else 0,
+            oom_kills=self._keeping.oom_kills() if self._keeping else 0,
         )
-
-    def _start_exporter(self) -> None:
-        if self._export in ("detached", "wait") and not _enclosed(self._environment, self._spool):
-            from makespan_agent.detaching import start_exporter, wait_for
-
-            exporter = start_exporter(self._spool, self._environment)
-            if self._export == "wait":
-                wait_for(exporter, self._environment, self._notices)
 
 
 def _usual_export(environment: dict[str, str]) -> str:
@@ -322,17 +295,3 @@ def inherited_environment() -> dict[str, str]:
         except OSError:
             pass
     return environment
-
-
-def _enclosed(environment: dict[str, str], spool: str) -> bool:
-    """Whether a living agent around us will send this spool when its own step ends."""
-    pid, _, outer_spool = environment.get(ENCLOSING_VARIABLE, "").partition(",")
-    if outer_spool != spool or not pid.isdecimal():
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except PermissionError:
-        return True
-    except (OSError, OverflowError):
-        return False
-    return True

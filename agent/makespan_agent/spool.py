@@ -20,6 +20,8 @@ OPEN_SUFFIX = ".open"
 DEFAULT_MAX_BYTES = 64 * 1024 * 1024
 FAILURE_NOTE = "last-failure"
 """Written by whoever could not send: the endpoint, a tab, and why."""
+ENCLOSING_VARIABLE = "MAKESPAN_ENCLOSING"
+"""`<pid>,<spool>` of the agent around this one: it will start the exporter when its own step ends."""
 
 
 def spool_directory(environment: Mapping[str, str]) -> str:
@@ -98,6 +100,20 @@ def make_room(directory: str, room_bytes: int) -> int:
         except FileNotFoundError:
             pass  # Sent meanwhile.
     return dropped
+
+
+def is_enclosed(environment: Mapping[str, str], directory: str) -> bool:
+    """Whether a living agent around us will send this spool when its own step ends."""
+    pid, _, outer_directory = environment.get(ENCLOSING_VARIABLE, "").partition(",")
+    if outer_directory != directory or not pid.isdecimal():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except PermissionError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return True
 
 
 def _size(name: str) -> int:
