@@ -80,3 +80,41 @@ def test_all_that_follows_a_command_text_belongs_to_it(arguments: list[str], tex
     found = parse_command_line("shell", arguments)
 
     assert (found.text, found.words, found.step) == (text, words, None)
+
+
+def test_options_of_evidence_stand_for_variables() -> None:
+    found = parse_command_line(
+        "run",
+        [
+            "--junit",
+            "a:b.xml",
+            "--junit=c.xml",
+            "--trace-files",
+            "--capture-arguments",
+            "--capture-environment=A,B",
+            "x",
+        ],
+    )
+
+    assert found.variables == {
+        "MAKESPAN_JUNIT": "a:b.xml\nc.xml\n",
+        "MAKESPAN_TRACE_FILES": "1",
+        "MAKESPAN_CAPTURE_ARGUMENTS": "1",
+        "MAKESPAN_CAPTURE_ENVIRONMENT": "A,B",
+    }
+    assert found.words == ["x"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--trace-files=yes", "x"], "takes no value"),
+        (["--capture-arguments=1", "x"], "takes no value"),
+        (["--junit"], "needs a value"),
+        (["--capture-environment", "A=b", "x"], "names without values, not 'A=b'"),
+        (["--capture-environment", "A,,B", "x"], "names without values"),
+    ],
+)
+def test_a_wrong_option_of_evidence_is_answered_with_what_is_wrong(arguments: list[str], message: str) -> None:
+    with pytest.raises(WrongUsageError, match=message):
+        parse_command_line("shell", arguments)

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
@@ -218,3 +222,72 @@ def test_a_deadline_of_zero_leaves_the_reports_unread_and_says_so(agent: Agent) 
     assert finished.returncode == 0
     assert b"the time for reading test reports was up" in finished.stderr
     assert 0 < len(agent.records()[0]["evidence"]["tests"]) < 10_000
+
+
+def test_a_real_pytest_run_tells_its_tests(agent: Agent) -> None:
+    (agent.directory / "test_real.py").write_text(
+        "import pytest\n"
+        "@pytest.mark.parametrize('x', ['a<b', 'ü'])\n"
+        "def test_good(x): pass\n"
+        "def test_bad(): assert 0\n"
+        "@pytest.fixture\n"
+        "def broken(): yield; 1 / 0\n"
+        "def test_teardown(broken): assert 0\n"
+        "@pytest.mark.skip\n"
+        "def test_off(): pass\n"
+    )
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--junitxml=out/real.xml",
+        "test_real.py",
+    ]
+
+    finished = agent.run("run", "--junit", "out/**/*.xml", "--", *command)
+
+    assert (finished.returncode, finished.stderr) == (1, b"")
+    outcomes = sorted((name, outcome, retries) for _, _, name, _, _, outcome, retries in _tests(agent))
+    assert outcomes == [
+        ("test_bad", "failed", 0),
+        ("test_good[\\xfc]", "passed", 0),
+        ("test_good[a<b]", "passed", 0),
+        ("test_off", "skipped", 0),
+        ("test_teardown", "error", 0),
+    ]
+
+
+def test_a_real_node_run_tells_its_tests(agent: Agent) -> None:
+    if shutil.which("node") is None or _node_major() < 20:
+        if os.environ.get("MAKESPAN_REQUIRE_SERVICES") == "1":
+            pytest.fail("MAKESPAN_REQUIRE_SERVICES=1: Node 20 or newer is not installed")
+        pytest.skip("Node 20 or newer, whose test runner writes JUnit XML, is not installed")
+    (agent.directory / "sums.test.mjs").write_text(
+        "import test from 'node:test'; import assert from 'node:assert';\n"
+        "test('good', () => {}); test('bad', () => assert.fail('x')); test('off', {skip: true}, () => {});\n"
+        "test('outer', async (t) => { await t.test('inner', () => {}); });\n"
+    )
+    options = ["--test", "--test-reporter=junit", "--test-reporter-destination=node.xml"]
+
+    finished = agent.run("run", "--junit", "node.xml", "--", "node", *options, "sums.test.mjs")
+
+    assert (finished.returncode, finished.stderr) == (1, b"")
+    assert sorted((suite, name, outcome) for suite, _, name, _, _, outcome, _ in _tests(agent)) == [
+        ("", "bad", "failed"),
+        ("", "good", "passed"),
+        ("", "off", "skipped"),
+        ("outer", "inner", "passed"),
+    ]
+
+
+def _tests(agent: Agent) -> list[list[Any]]:
+    found: list[list[Any]] = agent.records()[0]["evidence"]["tests"]
+    return found
+
+
+def _node_major() -> int:
+    version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout
+    return int(version.lstrip("v").partition(".")[0])
