@@ -15,7 +15,7 @@ from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode
 from makespan_agent.otlp import span_of
 from makespan_agent.step_record import StepRecord
 from makespan_model import vocabulary as names
-from makespan_model.records import FileAccesses, TestOutcome, TestRun
+from makespan_model.evidence import FileAccesses, TestOutcome, TestRun
 from makespan_model.span_ids import digest
 
 FILES_SPAN = "files"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from makespan_model import vocabulary as names
-from makespan_model.records import FileAccesses, FileDigest, TestOutcome, TestRun
+from makespan_model.evidence import FileAccesses, FileDigest, TestOutcome, TestRun
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from makespan_agent.spool import seal
 from makespan_collector.server import BackgroundCollector
 from makespan_collector.store.opening import open_store
 from makespan_model import vocabulary as names
-from makespan_model.records import TestOutcome
+from makespan_model.evidence import TestOutcome
 from support.agent_process import Agent
 from support.otlp_receiver import Receiver, values
 from support.traced_step import require_tracing, sha256

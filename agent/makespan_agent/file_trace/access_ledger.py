@@ -136,7 +136,7 @@ class AccessLedger:
             state.is_listed = True
 
     def summary(self, digests: Mapping[str, str | None]) -> dict[str, object]:
-        """The lists of `makespan_model.records.FileAccesses`, paths relative and sorted, and how many were cut.
+        """The lists of `makespan_model.evidence.FileAccesses`, paths relative and sorted, and how many were cut.
 
         Args:
             digests: Of what was read, by absolute path.

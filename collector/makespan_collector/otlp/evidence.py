@@ -21,7 +21,7 @@ from makespan_collector.otlp.attributes import (
     whole,
 )
 from makespan_model import vocabulary as names
-from makespan_model.records import FileAccesses, FileDigest, TestOutcome, TestRun
+from makespan_model.evidence import FileAccesses, FileDigest, TestOutcome, TestRun
 
 _OUTCOMES: Mapping[str, TestOutcome] = {outcome.value: outcome for outcome in TestOutcome}
 _BY_STATUS = {"pass": TestOutcome.PASSED, "fail": TestOutcome.FAILED, "skip": TestOutcome.SKIPPED}

@@ -8,7 +8,8 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from makespan_collector.store.rows import SampleRow, SpanRow
-from makespan_model.records import FileAccesses, PipelineRun, Sample, TestRun
+from makespan_model.evidence import FileAccesses, TestRun
+from makespan_model.records import PipelineRun, Sample
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,8 @@ from makespan_collector.store.schema import (
 from makespan_collector.store.segments import list_segments, log_path
 from makespan_collector.store.writer_lock import WriterLock
 from makespan_model.errors import MakespanError, UnavailableError
-from makespan_model.records import FileAccesses, PipelineRun, Sample, TestRun
+from makespan_model.evidence import FileAccesses, TestRun
+from makespan_model.records import PipelineRun, Sample
 
 LOCK_FILE = "writer.lock"
 # A query reads the logs whole, so they are kept to a few tens of megabytes in all.

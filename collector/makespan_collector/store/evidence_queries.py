@@ -12,7 +12,7 @@ from makespan_collector.otlp.evidence import decode_file_accesses, decode_test_r
 from makespan_collector.store.queries import fetch, query
 from makespan_collector.store.rows import SpanKind
 from makespan_collector.store.schema import SPANS
-from makespan_model.records import FileAccesses, TestRun
+from makespan_model.evidence import FileAccesses, TestRun
 
 
 def tests(root: Path, trace_ids: Collection[str], step_span_id: str | None) -> list[TestRun]:

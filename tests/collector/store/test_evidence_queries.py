@@ -11,7 +11,7 @@ from makespan_collector.otlp.traces import decode_traces
 from makespan_collector.store.contract import Store
 from makespan_collector.store.opening import open_store
 from makespan_model import vocabulary as names
-from makespan_model.records import FileAccesses, FileDigest, TestOutcome
+from makespan_model.evidence import FileAccesses, FileDigest, TestOutcome
 from support.span_rows import EPOCH, SECOND, key_value, run_rows
 
 TRACE, STEP, OTHER_STEP = "a1" * 16, "b2" * 8, "c3" * 8
