@@ -49,7 +49,7 @@ def flush(spool: Path, endpoint: str | None = None, timeout_s: float = DEFAULT_T
 
     Args:
         spool: The directory; a missing one holds nothing.
-        endpoint: Base URL of an OTLP/HTTP receiver; None takes the environment's.
+        endpoint: Base URL of an OTLP receiver; None takes the environment's.
         timeout_s: Limit for the whole flush. Beyond it, what is not sent stays.
 
     Raises:

@@ -25,7 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--endpoint",
         metavar="URL",
-        help="base URL of an OTLP/HTTP receiver (default: OTEL_EXPORTER_OTLP_ENDPOINT, MAKESPAN_ENDPOINT, "
+        help="base URL of an OTLP receiver (default: OTEL_EXPORTER_OTLP_ENDPOINT, MAKESPAN_ENDPOINT, "
         "or http://127.0.0.1:4318)",
     )
     parser.add_argument(
