@@ -92,7 +92,7 @@ def signal_settings(
     """
     given = _Variables(signal, variables)
     protocol = given.choice("PROTOCOL", Protocol, Protocol.HTTP_PROTOBUF)
-    base, url = _place(signal, protocol, variables, endpoint)
+    base, url = place(signal, protocol, variables, endpoint)
     client_certificate, client_key = given.text("CLIENT_CERTIFICATE"), given.text("CLIENT_KEY")
     if client_key and not client_certificate:
         name = given.name("CLIENT_KEY")
@@ -149,8 +149,15 @@ class _Variables:
         raise UsageError(f"{self.name('TIMEOUT')} must be a number of seconds above 0, not {text!r}")
 
 
-def _place(signal: Signal, protocol: Protocol, variables: Mapping[str, str], endpoint: str | None) -> tuple[str, str]:
-    """The base URL and what is posted to; a signal's own endpoint is used as it is."""
+def place(signal: Signal, protocol: Protocol, variables: Mapping[str, str], endpoint: str | None) -> tuple[str, str]:
+    """The base URL, and what requests go to; a signal's own endpoint is both, as it is.
+
+    Args:
+        signal: Whose requests.
+        protocol: Decides the usual port, and whether a path follows.
+        variables: The environment.
+        endpoint: As in `signal_settings`.
+    """
     own = variables.get(f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT", "").strip()
     if endpoint is None and own:
         return own, own

@@ -97,6 +97,7 @@ def test_a_setting_that_cannot_be_understood_is_said_and_nothing_is_sent_or_lost
     assert told.stderr.count(b"\n") == 1
     assert f"{variable} must be " in told.stderr.decode()
     assert repr(value) in told.stderr.decode()
+    assert receiver.url in told.stderr.decode()
 
 
 @pytest.mark.parametrize("compression", ["none", "gzip", "deflate"])
