@@ -33,7 +33,7 @@ _CHANGE = (
 _MAKE = ("mkdir", "mkdirat", "mknod", "mknodat")
 _REMOVE = ("unlink", "unlinkat", "rmdir")
 _EXECUTE = ("execve", "execveat")
-_FORK = ("clone", "clone3", "fork", "vfork")
+FORKING = ("clone", "clone3", "fork", "vfork")
 _LIST = ("getdents", "getdents64")
 _BLIND = {
     "io_uring_setup": "it used io_uring, whose file accesses are no system calls",
@@ -43,7 +43,7 @@ _BLIND = {
     "mount": "it mounted a file system",
 }
 _OTHER = ("rename", "renameat", "renameat2", "link", "linkat", "symlink", "symlinkat", "chdir", "fchdir")
-TRACED = (*_OPEN, *_EXAMINE, *_CHANGE, *_MAKE, *_REMOVE, *_EXECUTE, *_FORK, *_LIST, *_BLIND, *_OTHER)
+TRACED = (*_OPEN, *_EXAMINE, *_CHANGE, *_MAKE, *_REMOVE, *_EXECUTE, *FORKING, *_LIST, *_BLIND, *_OTHER)
 
 _PLAIN_NAMES = {"creat", "stat", "lstat", "stat64", "lstat64"}
 # Calls whose path follows a directory's descriptor; the names above only sound like them.
@@ -81,7 +81,7 @@ class CallEffects:
             **dict.fromkeys(_MAKE, self._make),
             **dict.fromkeys(_REMOVE, self._remove),
             **dict.fromkeys(_EXECUTE, self._execute),
-            **dict.fromkeys(_FORK, self._fork),
+            **dict.fromkeys(FORKING, self._fork),
             **dict.fromkeys(_LIST, self._list),
             **dict.fromkeys(_BLIND, self._go_blind),
             **dict.fromkeys(("rename", "renameat", "renameat2"), self._rename),

@@ -7,8 +7,9 @@ import time
 from threading import Event, Lock, Thread
 
 from makespan_agent.file_trace.access_ledger import AccessLedger
-from makespan_agent.file_trace.call_effects import CallEffects
+from makespan_agent.file_trace.call_effects import FORKING, CallEffects
 from makespan_agent.file_trace.content_digests import ContentDigests
+from makespan_agent.file_trace.living_threads import LivingThreads
 from makespan_agent.file_trace.path_arguments import WorkingDirectories
 from makespan_agent.file_trace.strace_lines import LineReader, ProcessEnd
 
@@ -73,7 +74,7 @@ class FileTracing:
         self._lines = LineReader()
         self._effects = CallEffects(self._ledger, self._directories, self._note_execution, self._lines.forking)
         self._tools: dict[str, None] = {}
-        self._alive: set[int] = set()
+        self._threads = LivingThreads()
         self._became = 0
         self._calls = 0
         self._cut_tools = 0
@@ -103,8 +104,8 @@ class FileTracing:
             reasons = list(self._effects.incomplete)
             if not ended:
                 reasons.append("the time for reading the trace was up")
-            if self._alive:
-                reasons.append(f"{len(self._alive)} of its threads were still running")
+            if len(self._threads):
+                reasons.append(f"{len(self._threads)} of its threads were still running")
             if self._error:
                 reasons.append(self._error)
             found = self._ledger.summary(digests)
@@ -136,14 +137,16 @@ class FileTracing:
     def _take(self, chunk: bytes) -> None:
         for event in self._lines.feed(chunk):
             if isinstance(event, ProcessEnd):
-                self._alive.discard(event.pid)
+                self._threads.end(event.pid)
                 self._directories.forget(event.pid)
                 if event.pid == self._command.pid:
                     # What it left running goes on being traced, and is no longer waited for.
                     self._ended.set()
             elif self._became >= _INTERPRETER_AND_COMMAND:
                 self._calls += 1
-                self._alive.add(event.pid)
+                self._threads.see(event.pid)
+                if event.name in FORKING and event.result is not None and event.result > 0:
+                    self._threads.make(event.result)
                 self._effects.take(event)
             else:
                 self._take_before_the_command(event)
