@@ -3,7 +3,7 @@
 Fetches the source distribution of networkx from the package index, lays a workflow over it that grew
 the way workflows do, runs it under the agent, names what holds it back, rewrites the workflow, checks
 the rewrite, runs that, and compares: same commands, same tests, how much faster, and how much faster
-it was predicted to be. Takes about seven minutes on two cores.
+it was predicted to be. Takes about eight minutes on two cores.
 
 Exit codes: 0 done, 1 a step of the project failed, 2 usage, 4 the package index, act or git is not
 there, 5 the rewrite lost a command or a test and was refused.
