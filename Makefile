@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+# Two tests at a time: many wait for processes.
+PYTEST_ARGS ?= -n 2
 SOURCE := agent analytics cache cli collector dashboards model optimizer tests benchmarks
 
 .PHONY: install demo test check format serve bench lock clean help
