@@ -41,6 +41,7 @@ class SampleSeries:
         self._host: HostReading | None = None
         self._interval_s = _FIRST_INTERVAL_S
         self._longest_s = _LONGEST_INTERVAL_S
+        self._last_cost_s: float | None = None
 
     def add(
         self,
@@ -76,10 +77,16 @@ class SampleSeries:
             self._halve()
 
     def next_interval_s(self, reading_cost_s: float) -> float:
-        """Seconds until the next reading, given the CPU seconds the last one took."""
+        """Seconds until the next reading, given the CPU seconds the last one took.
+
+        One dear reading between cheap ones (a cold cache, a busy neighbour) must not leave a second unseen:
+        the cheaper of the last two counts.
+        """
         interval_s = min(self._interval_s, self._longest_s)
         self._interval_s = interval_s * _GROWTH
-        return max(interval_s, reading_cost_s / _MAX_CPU_RATIO)
+        usual_cost_s = reading_cost_s if self._last_cost_s is None else min(reading_cost_s, self._last_cost_s)
+        self._last_cost_s = reading_cost_s
+        return max(interval_s, usual_cost_s / _MAX_CPU_RATIO)
 
     def _halve(self) -> None:
         merged = []

@@ -184,14 +184,14 @@ def test_cpu_time_of_the_whole_tree_is_counted_orphans_included(agent: Agent) ->
 
 
 def test_memory_and_samples_of_a_command_that_lasts_are_recorded(agent: Agent) -> None:
-    holder = "import time; data = bytearray(80_000_000); time.sleep(0.6)"
+    holder = "import time; data = bytearray(80_000_000); time.sleep(2.5)"
 
     agent.run("run", "--", sys.executable, "-c", holder)
 
     (record,) = agent.records()
     assert 80_000_000 < record["usage"]["memory_peak_bytes"] < 200_000_000
     times = [sample[0] for sample in record["samples"]]
-    assert len(times) >= 3
+    assert len(times) >= 2  # Many more on an idle machine: readings that cost much are followed by rest.
     assert times == sorted(times)
     assert record["start_ns"] < times[0] < times[-1] <= record["end_ns"]
     assert max(sample[2] for sample in record["samples"]) > 80_000_000

@@ -124,6 +124,14 @@ def test_an_expensive_reading_is_followed_by_a_longer_rest() -> None:
     assert SampleSeries(0).next_interval_s(0.012) == pytest.approx(3.0)
 
 
+def test_one_expensive_reading_between_cheap_ones_changes_nothing() -> None:
+    series, undisturbed = SampleSeries(0), SampleSeries(0)
+
+    assert [series.next_interval_s(cost_s) for cost_s in (0.0001, 0.012, 0.0001)] == [
+        undisturbed.next_interval_s(0.0001) for _ in range(3)
+    ]
+
+
 def test_a_step_of_a_week_is_read_fewer_than_five_thousand_times() -> None:
     series, clock_s, readings = SampleSeries(0), 0.0, 0
     while clock_s < 7 * 86_400:
