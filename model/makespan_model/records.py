@@ -25,6 +25,22 @@ class Result(StrEnum):
     SKIP = "skip"
 
 
+class RunState(StrEnum):
+    """What a run or job that has not ended is doing: `cicd.pipeline.run.state` of the semantic conventions."""
+
+    PENDING = "pending"
+    EXECUTING = "executing"
+    FINALIZING = "finalizing"
+
+
+class CacheOutcome(StrEnum):
+    """What a step that restores a cache found: the key itself, an older one to start from, or nothing."""
+
+    HIT = "hit"
+    PARTIAL = "partial"
+    MISS = "miss"
+
+
 class StepKind(StrEnum):
     """Whether a step ran a command or an action (`uses:`)."""
 
@@ -166,6 +182,7 @@ class StepRun:
         path: Unique within the job and the same wherever the step is seen; what its span id is derived from.
         name: What a person reads: the step's `name`, or the first line of its command.
         index: 0-based position in the job's step list, where the workflow file is known.
+        cache_outcome: None for a step that restores no cache, or does not say.
     """
 
     path: str
@@ -177,6 +194,7 @@ class StepRun:
     index: int | None = None
     exit_code: int | None = None
     usage: Usage = field(default_factory=Usage)
+    cache_outcome: CacheOutcome | None = None
 
     def __post_init__(self) -> None:
         _check_times(self.name, self.start_ns, self.end_ns)
@@ -197,6 +215,9 @@ class JobRun:
         needs: Job ids this one waited for; None when nobody recorded the graph.
         queued_ns: When the job could have started (its needs were done); None when unknown.
         worker: The runner's name, if known.
+        runner_labels: What it asked of its runner (`runs-on`, tags); None when unknown.
+        state: What it was doing when last heard of; None once it has ended.
+        url: Where a person looks at it.
     """
 
     name: str
@@ -208,6 +229,9 @@ class JobRun:
     needs: tuple[str, ...] | None = None
     queued_ns: int | None = None
     worker: str | None = None
+    runner_labels: tuple[str, ...] | None = None
+    state: RunState | None = None
+    url: str | None = None
 
     def __post_init__(self) -> None:
         _check_times(self.name, self.start_ns, self.end_ns)
@@ -225,7 +249,15 @@ class JobRun:
 
 @dataclass(frozen=True, slots=True)
 class PipelineRun:
-    """One run of one pipeline with its jobs, ordered by start."""
+    """One run of one pipeline with its jobs, ordered by start.
+
+    Attributes:
+        event: What started it, in the provider's word: `push`, `pull_request`, `schedule`, ….
+        actor: Who started it.
+        url: Where a person looks at it.
+        change: The pull or merge request's number.
+        state: What it was doing when last heard of, and `end_ns` is then that moment; None once it has ended.
+    """
 
     identity: RunIdentity
     pipeline: str
@@ -235,6 +267,11 @@ class PipelineRun:
     jobs: tuple[JobRun, ...] = ()
     ref: str | None = None
     commit: str | None = None
+    event: str | None = None
+    actor: str | None = None
+    url: str | None = None
+    change: str | None = None
+    state: RunState | None = None
 
     def __post_init__(self) -> None:
         _check_times(self.pipeline, self.start_ns, self.end_ns)

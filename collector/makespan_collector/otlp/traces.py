@@ -32,7 +32,7 @@ from makespan_collector.otlp.evidence import decode_file_accesses, decode_test_r
 from makespan_collector.store.rows import RUN_TREE, SpanKind, SpanRow
 from makespan_model import vocabulary as names
 from makespan_model.executable_usage import parse_executables
-from makespan_model.records import MemoryPeakSource, PressureSource, Result, StepKind
+from makespan_model.records import CacheOutcome, MemoryPeakSource, PressureSource, Result, RunState, StepKind
 
 _Word = TypeVar("_Word", bound=StrEnum)
 
@@ -123,7 +123,20 @@ def _decode_span(span: Span, resource: Attributes) -> SpanRow:
         exit_code=small_whole(attributes, names.PROCESS_EXIT_CODE) if in_step else None,
         **(_usage(attributes) if in_step else {}),
         raw=span.SerializeToString(),
+        source="otlp",
+        state=_word(attributes, names.PIPELINE_RUN_STATE, RunState) if kind is SpanKind.RUN else None,
+        event=text(attributes, names.RUN_EVENT),
+        actor=text(attributes, names.RUN_ACTOR),
+        url=_url(attributes, kind),
+        change=text(attributes, names.CHANGE_ID),
+        runner_labels=texts(attributes, names.JOB_RUNNER_LABELS) if in_job else None,
+        job_run_id=text(attributes, names.JOB_RUN_ID) if in_job else None,
+        cache_outcome=_word(attributes, names.CACHE_OUTCOME, CacheOutcome) if in_step else None,
     )
+
+
+def _url(attributes: Attributes, kind: SpanKind) -> str | None:
+    return text(attributes, names.PIPELINE_RUN_URL if kind is SpanKind.RUN else names.TASK_RUN_URL)
 
 
 def _usage(attributes: Attributes) -> dict[str, Any]:

@@ -10,11 +10,13 @@ from makespan_collector.store.rows import SpanKind
 from makespan_model.executable_usage import parse_executables
 from makespan_model.identity import RunIdentity
 from makespan_model.records import (
+    CacheOutcome,
     JobRun,
     MemoryPeakSource,
     PipelineRun,
     PressureSource,
     Result,
+    RunState,
     StepKind,
     StepRun,
     Usage,
@@ -55,6 +57,11 @@ def _assemble_run(spans: Sequence[Row]) -> PipelineRun:
         jobs=jobs,
         ref=known["ref"],
         commit=known["commit"],
+        event=known["event"],
+        actor=known["actor"],
+        url=None if root is None else root["url"],
+        change=known["change"],
+        state=None if root is None else _state(root),
     )
 
 
@@ -82,6 +89,7 @@ def _assemble_job(name: str, span: Row | None, step_spans: Sequence[Row]) -> Job
             end_ns=max(step.end_ns for step in steps),
             steps=steps,
             worker=step_spans[0]["worker"],
+            runner_labels=_labels(step_spans[0]),
         )
     return JobRun(
         name=name,
@@ -93,6 +101,9 @@ def _assemble_job(name: str, span: Row | None, step_spans: Sequence[Row]) -> Job
         needs=None if span["needs"] is None else tuple(span["needs"]),
         queued_ns=span["queued_ns"],
         worker=span["worker"],
+        runner_labels=_labels(span),
+        state=_state(span),
+        url=span["url"],
     )
 
 
@@ -107,7 +118,16 @@ def _assemble_step(span: Row) -> StepRun:
         index=span["step_index"],
         exit_code=span["exit_code"],
         usage=_assemble_usage(span),
+        cache_outcome=None if span["cache_outcome"] is None else CacheOutcome(span["cache_outcome"]),
     )
+
+
+def _labels(span: Row) -> tuple[str, ...] | None:
+    return None if span["runner_labels"] is None else tuple(span["runner_labels"])
+
+
+def _state(span: Row) -> RunState | None:
+    return None if span["state"] is None else RunState(span["state"])
 
 
 def _assemble_usage(span: Row) -> Usage:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from makespan_model.records import MemoryPeakSource, PressureSource, Result, StepKind
+from makespan_model.records import CacheOutcome, MemoryPeakSource, PressureSource, Result, RunState, StepKind
 
 
 class SpanKind(StrEnum):
@@ -38,6 +38,15 @@ class SpanRow:
         needs: Job ids a job waited for; None when nobody recorded them.
         executables: `makespan.processes` as it came: JSON.
         raw: The serialized OTLP span, where the columns do not hold everything it says.
+        source: Who said so: `otlp`, `github-api`, `gitlab-webhook`, ….
+        state: What a run or job was doing when this was written; None once it has ended.
+        event: What started the run, in the provider's word: `push`, `pull_request`, `schedule`, ….
+        actor: Who started it.
+        url: Where a person looks at the run or job.
+        change: The pull or merge request's number.
+        runner_labels: What the job asked of its runner (`runs-on`, tags).
+        job_run_id: The provider's id of one try of the job.
+        cache_outcome: What a step that restores a cache found.
     """
 
     trace_id: str
@@ -90,6 +99,15 @@ class SpanRow:
     host_memory_bytes: int | None = None
     executables: str | None = None
     raw: bytes | None = None
+    source: str | None = None
+    state: RunState | None = None
+    event: str | None = None
+    actor: str | None = None
+    url: str | None = None
+    change: str | None = None
+    runner_labels: tuple[str, ...] | None = None
+    job_run_id: str | None = None
+    cache_outcome: CacheOutcome | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -70,6 +70,15 @@ _SPANS = pa.schema(
         ("host_memory_bytes", pa.int64()),
         ("executables", pa.string()),
         ("raw", pa.binary()),
+        ("source", pa.string()),
+        ("state", pa.string()),
+        ("event", pa.string()),
+        ("actor", pa.string()),
+        ("url", pa.string()),
+        ("change", pa.string()),
+        ("runner_labels", pa.list_(pa.string())),
+        ("job_run_id", pa.string()),
+        ("cache_outcome", pa.string()),
     ]
 )
 
