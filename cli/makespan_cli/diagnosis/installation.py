@@ -31,6 +31,11 @@ EXTRAS: Final[Mapping[str, Mapping[str, str]]] = {
         "pyarrow": "pyarrow",
         "duckdb": "duckdb",
         "rich": "rich",
+        "numpy": "numpy",
+        "scipy": "scipy.special",
+        "ptars": "ptars",
+        "zstandard": "zstandard",
+        "prometheus-client": "prometheus_client",
     },
     "optimizer": {"pyyaml": "yaml", "defusedxml": "defusedxml", "jinja2": "jinja2"},
 }
