@@ -1,9 +1,6 @@
 """Replays a workflow from measured step costs: jobs wait for their needs, for a runner, and share the CPUs.
 
-A fluid model: while the running steps ask for more CPU than there is, each one's computing part slows
-down by the same factor and its waiting part does not (processor sharing, Kleinrock, Queueing Systems
-vol. 2, section 4.4); the factor is the one at which exactly the CPUs there are get used. Hosted runners
-do not share CPUs: there `cores` is None.
+Hosted runners do not share CPUs: there `cores` is None.
 """
 
 from __future__ import annotations
@@ -12,13 +9,13 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from makespan_analytics.processor_sharing import stretches
 from makespan_analytics.profiles import PipelineProfile
 from makespan_optimizer.prediction.estimates import StepEstimate
 from makespan_optimizer.prediction.step_costs import CacheState, JobCost, MeasuredSteps, StepCost
 from makespan_optimizer.workflow.model import Workflow
 
 _EPSILON_S = 1e-9
-_BISECTIONS = 50  # halves the error below that of a float
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,34 +159,10 @@ class _Leg:
 def _advance(running: list[_Leg], cores: float | None) -> float:
     """Move every leg to the next end of a step; returns the seconds that took."""
     demands = [leg.demand_cores for leg in running]
-    crowding = _crowding(demands, cores)
-    stretches = [_stretch(demand, crowding) for demand in demands]
-    elapsed_s = min(leg.left_s * stretch for leg, stretch in zip(running, stretches, strict=True))
-    for leg, stretch in zip(running, stretches, strict=True):
+    slowdowns = stretches(demands, cores)
+    elapsed_s = min(leg.left_s * stretch for leg, stretch in zip(running, slowdowns, strict=True))
+    for leg, stretch in zip(running, slowdowns, strict=True):
         leg.left_s -= elapsed_s / stretch
         if leg.left_s <= _EPSILON_S:
             leg.next_step()
     return elapsed_s
-
-
-def _stretch(demand_cores: float, crowding: float) -> float:
-    """By how much a step takes longer when its computing part takes `crowding` times as long."""
-    computing = min(1.0, demand_cores)
-    return 1.0 - computing + computing * crowding
-
-
-def _crowding(demands: Sequence[float], cores: float | None) -> float:
-    """The factor, 1 or more, at which the steps together use no more than the cores; found by bisection."""
-
-    def used(factor: float) -> float:
-        return sum(demand / _stretch(demand, factor) for demand in demands)
-
-    if cores is None or used(1.0) <= cores:
-        return 1.0
-    low, high = 1.0, 2.0
-    while used(high) > cores:
-        low, high = high, high * 2
-    for _ in range(_BISECTIONS):
-        middle = (low + high) / 2
-        low, high = (middle, high) if used(middle) > cores else (low, middle)
-    return high
