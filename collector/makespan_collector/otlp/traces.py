@@ -60,14 +60,19 @@ def decode_traces(request: ExportTraceServiceRequest) -> DecodedSpans:
         for scope_spans in resource_spans.scope_spans:
             for span in scope_spans.spans:
                 try:
-                    rows.append(_decode_span(span, resource))
+                    rows.append(decode_span(span, resource))
                 except RejectedError as error:
                     rejected += 1
                     reason = reason or f"span {span.name!r}: {error}"
     return DecodedSpans(tuple(rows), rejected, reason)
 
 
-def _decode_span(span: Span, resource: Attributes) -> SpanRow:
+def decode_span(span: Span, resource: Attributes) -> SpanRow:
+    """One span as a row.
+
+    Raises:
+        RejectedError: It cannot be kept.
+    """
     attributes = {**resource, **decode_attributes(span.attributes)}
     span_type = text(attributes, names.SPAN_TYPE)
     kind = SpanKind.DETAIL if span_type is None else _OURS.get(span_type)
