@@ -17,22 +17,19 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
     ExportMetricsServiceResponse,
 )
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
-    ExportTraceServiceRequest,
-    ExportTraceServiceResponse,
-)
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from werkzeug.exceptions import HTTPException
 
 from makespan_collector.otlp.metrics import decode_metrics
 from makespan_collector.otlp.payload import PayloadEncodingError, PayloadTooLargeError, gunzip_bounded, read_bounded
-from makespan_collector.otlp.traces import decode_traces
+from makespan_collector.otlp.requests import decode_trace_request
 from makespan_collector.store.contract import Store
 from makespan_model.errors import UnavailableError
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
 MAX_DECOMPRESSED_BYTES = 64 * 1024 * 1024
 
-Request = TypeVar("Request", bound=Message)
+Contents = TypeVar("Contents")
 
 _PROTOBUF = "application/x-protobuf"
 _RETRY_AFTER_S = 5
@@ -75,8 +72,8 @@ def create_app(
 
     @app.post("/v1/traces")
     def traces() -> Response:
-        decoded = decode_traces(_parse(ExportTraceServiceRequest, body()))
-        store.append(spans=decoded.rows)
+        decoded = _decode(decode_trace_request, body())
+        store.append(spans=decoded.spans)
         answer = ExportTraceServiceResponse()
         if decoded.rejected:
             answer.partial_success.rejected_spans = decoded.rejected
@@ -85,7 +82,7 @@ def create_app(
 
     @app.post("/v1/metrics")
     def metrics() -> Response:
-        decoded = decode_metrics(_parse(ExportMetricsServiceRequest, body()))
+        decoded = decode_metrics(_decode(ExportMetricsServiceRequest.FromString, body()))
         store.append(samples=decoded.rows)
         answer = ExportMetricsServiceResponse()
         if decoded.rejected:
@@ -135,13 +132,11 @@ def _read_body(max_body_bytes: int, max_decompressed_bytes: int) -> bytes:
         raise _RefusedRequestError(HTTPStatus.BAD_REQUEST, str(error)) from error
 
 
-def _parse(kind: Callable[[], Request], data: bytes) -> Request:
-    message = kind()
+def _decode(decode: Callable[[bytes], Contents], data: bytes) -> Contents:
     try:
-        message.ParseFromString(data)
+        return decode(data)
     except DecodeError as error:
         raise _RefusedRequestError(HTTPStatus.BAD_REQUEST, f"the body is not an OTLP request: {error}") from error
-    return message
 
 
 def _error(status: HTTPStatus, message: str) -> Response:

@@ -40,6 +40,23 @@ def test_a_span_is_in_the_store_when_the_answer_is_200(client: FlaskClient, stor
     assert [run.identity.run_id for run in store.runs()] == ["7"]
 
 
+def test_a_request_of_many_spans_is_kept_whole_and_its_rejected_ones_are_told(store: Store) -> None:
+    request = step_request()
+    (spans,) = [scope.spans for scope in request.resource_spans[0].scope_spans]
+    for number in range(200):
+        copy = spans.add()
+        copy.CopyFrom(spans[0])
+        copy.span_id = (number + 1).to_bytes(8, "big") if number else b"short"
+    client = create_app(store).test_client()
+
+    answer = client.post("/v1/traces", data=request.SerializeToString(), content_type=PROTOBUF)
+
+    partial = ExportTraceServiceResponse.FromString(answer.data).partial_success
+    assert (answer.status_code, partial.rejected_spans) == (200, 1)
+    assert "span id must be 8 bytes" in partial.error_message
+    assert len(store.runs()[0].jobs[0].steps) == 200
+
+
 def test_a_gzip_body_is_understood(client: FlaskClient, store: Store) -> None:
     data = gzip.compress(step_request().SerializeToString())
     answer = client.post("/v1/traces", data=data, content_type=PROTOBUF, headers={"Content-Encoding": "gzip"})

@@ -32,7 +32,7 @@ from makespan_collector.otlp.attributes import (
 from makespan_collector.otlp.reduced_messages import ReducedRequest, span_table
 from makespan_collector.otlp.traces import decode_span
 from makespan_collector.store.rows import RUN_TREE, SpanKind, SpanRow
-from makespan_collector.store.schema import SPANS
+from makespan_collector.store.schema import SPANS, unnumbered_batch
 from makespan_model import vocabulary as names
 from makespan_model.executable_usage import parse_executables
 from makespan_model.records import CacheOutcome, MemoryPeakSource, PressureSource, Result, RunState, StepKind
@@ -48,13 +48,14 @@ class DecodedSpanColumns:
     """What a request held.
 
     Attributes:
-        batch: Columns of `schema.SPANS` without `seq`.
-        rows: The unusual spans.
-        rejected: Spans that cannot be kept, and the first reason.
+        batch: Columns of `schema.SPANS` without `seq`; the unusual spans come last.
+        unusual: How many spans the row decoder had to look at.
+        rejected: Spans that cannot be kept.
+        reason: Why the first of them cannot.
     """
 
     batch: pa.RecordBatch
-    rows: tuple[SpanRow, ...]
+    unusual: int
     rejected: int
     reason: str
 
@@ -75,7 +76,8 @@ def decode_span_columns(data: bytes) -> DecodedSpanColumns:
     raw = pa.array(spans, pa.binary())
     columns = _Columns(span_table(raw), raw, resources, resource_of)
     batch, odd = columns.batch()
-    rows, rejected, reason = [], 0, ""
+    rows: list[SpanRow] = []
+    rejected, reason = 0, ""
     for number in np.flatnonzero(odd):
         span = Span.FromString(spans[number])
         try:
@@ -83,7 +85,10 @@ def decode_span_columns(data: bytes) -> DecodedSpanColumns:
         except RejectedError as error:
             rejected += 1
             reason = reason or f"span {span.name!r}: {error}"
-    return DecodedSpanColumns(batch, tuple(rows), rejected, reason)
+    if rows:
+        joined = pa.Table.from_batches([batch, unnumbered_batch(SPANS, rows)]).combine_chunks()
+        batch = joined.to_batches()[0]
+    return DecodedSpanColumns(batch, int(odd.sum()), rejected, reason)
 
 
 class _Columns:

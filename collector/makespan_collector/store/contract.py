@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
-from makespan_collector.store.rows import SampleRow, SpanRow
+from makespan_collector.store.schema import Samples, Spans
 from makespan_model.evidence import FileAccesses, TestRun
 from makespan_model.records import PipelineRun, Sample
 
@@ -26,8 +26,12 @@ class PipelineSummary:
 class Store(Protocol):
     """History of runs and samples."""
 
-    def append(self, *, spans: Sequence[SpanRow] = (), samples: Sequence[SampleRow] = ()) -> None:
+    def append(self, *, spans: Spans = (), samples: Samples = ()) -> None:
         """Keep rows; returns only when they would survive `kill -9` and loss of power.
+
+        Args:
+            spans: Rows, or a batch with exactly the columns of `schema.SPANS` but `seq`, in their order.
+            samples: The same for `schema.SAMPLES`.
 
         Raises:
             UnavailableError: Nothing was kept (disk full, store closed); the same call may work later.

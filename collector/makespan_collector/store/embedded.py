@@ -9,22 +9,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import pyarrow as pa
-
 from makespan_collector.store import evidence_queries, run_queries
 from makespan_collector.store.compaction import compact_table, remove_superseded
 from makespan_collector.store.contract import PipelineSummary
 from makespan_collector.store.group_commit import GroupCommit
 from makespan_collector.store.log_segment import LogWriter, repair_log
-from makespan_collector.store.rows import SampleRow, SpanRow
 from makespan_collector.store.schema import (
     SAMPLES,
     SEQUENCE_SHIFT,
     SPANS,
     TABLES,
+    Samples,
+    Spans,
     TableSchema,
-    sample_batch,
-    span_batch,
+    joined_batch,
 )
 from makespan_collector.store.segments import list_segments, log_path
 from makespan_collector.store.writer_lock import WriterLock
@@ -39,7 +37,7 @@ _LOGS_BEFORE_COMPACTION = 4
 
 _log = logging.getLogger(__name__)
 
-_Rows = tuple[Sequence[SpanRow], Sequence[SampleRow]]
+_Rows = tuple[Spans, Samples]
 
 
 class EmbeddedReader:
@@ -52,7 +50,7 @@ class EmbeddedReader:
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    def append(self, *, spans: Sequence[SpanRow] = (), samples: Sequence[SampleRow] = ()) -> None:  # noqa: ARG002
+    def append(self, *, spans: Spans = (), samples: Samples = ()) -> None:  # noqa: ARG002
         """Raise: this store was opened for reading."""
         raise UnavailableError(f"{self._root} is open for reading only")
 
@@ -120,9 +118,9 @@ class EmbeddedStore(EmbeddedReader):
         self._compacting = threading.Lock()
         self._commits: GroupCommit[_Rows] = GroupCommit(self._commit)
 
-    def append(self, *, spans: Sequence[SpanRow] = (), samples: Sequence[SampleRow] = ()) -> None:
+    def append(self, *, spans: Spans = (), samples: Samples = ()) -> None:
         """See `Store.append`."""
-        if not spans and not samples:
+        if not len(spans) and not len(samples):
             return
         self._commits.submit((spans, samples))
         if any(log.closed_logs >= _LOGS_BEFORE_COMPACTION for log in self._logs.values()):
@@ -150,12 +148,8 @@ class EmbeddedStore(EmbeddedReader):
     def _commit(self, rounds: Sequence[_Rows]) -> None:
         with self._writing:
             self._raise_if_closed()
-            spans = [row for rows, _ in rounds for row in rows]
-            samples = [row for _, rows in rounds for row in rows]
-            if spans:
-                self._logs[SPANS.name].append(span_batch(spans, self._logs[SPANS.name].next_seq()))
-            if samples:
-                self._logs[SAMPLES.name].append(sample_batch(samples, self._logs[SAMPLES.name].next_seq()))
+            self._logs[SPANS.name].append([spans for spans, _ in rounds])
+            self._logs[SAMPLES.name].append([samples for _, samples in rounds])
 
     def _start_compaction(self) -> None:
         """Compact the closed logs beside the appends, unless that is being done."""
@@ -212,8 +206,13 @@ class _TableLog:
                 raise self._unavailable(error) from error
         return (self._number << SEQUENCE_SHIFT) + self._writer.rows
 
-    def append(self, batch: pa.RecordBatch) -> None:
+    def append(self, parts: Sequence[Spans | Samples]) -> None:
+        """Write all parts as one frame."""
+        if not any(len(part) for part in parts):
+            return
+        batch = joined_batch(self._table, parts, self.next_seq())
         assert self._writer is not None
+        assert batch is not None
         try:
             self._writer.append(batch)
         except OSError as error:

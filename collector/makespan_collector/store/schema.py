@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeAlias
 
+import numpy as np
 import pyarrow as pa
 
 from makespan_collector.store.rows import SampleRow, SpanRow
@@ -188,6 +189,39 @@ _span_values = attrgetter(*_SPANS.names[1:])
 _sample_values = attrgetter(*_SAMPLES.names[1:])
 
 
+Spans: TypeAlias = Sequence[SpanRow] | pa.RecordBatch
+Samples: TypeAlias = Sequence[SampleRow] | pa.RecordBatch
+
+
+def joined_batch(table: TableSchema, parts: Sequence[Spans | Samples], first_seq: int) -> pa.RecordBatch | None:
+    """One batch of all the parts in their order, numbered from `first_seq` on; None where they are empty.
+
+    Raises:
+        ValueError: A part's columns are not those of the table.
+    """
+    batches: list[pa.RecordBatch] = []
+    for part in parts:
+        if isinstance(part, pa.RecordBatch):
+            if part.schema.names != table.columns.names[1:]:
+                raise ValueError(f"a batch of {table.name} has the columns {part.schema.names}")
+            if part.num_rows:
+                numbers = _numbers(first_seq, part.num_rows)
+                batches.append(pa.RecordBatch.from_arrays([numbers, *part.columns], schema=table.columns))
+        elif part:
+            values = _span_values if table is SPANS else _sample_values
+            batches.append(_batch(table.columns, list(map(values, part)), first_seq))
+        first_seq += len(part)
+    if len(batches) < 2:
+        return batches[0] if batches else None
+    return pa.Table.from_batches(batches).combine_chunks().to_batches()[0]
+
+
+def unnumbered_batch(table: TableSchema, rows: Sequence[SpanRow] | Sequence[SampleRow]) -> pa.RecordBatch:
+    """One Arrow batch of rows without `seq`, as `Store.append` takes it."""
+    values = _span_values if table is SPANS else _sample_values
+    return _batch(table.columns, list(map(values, rows)), 0).drop_columns(["seq"])
+
+
 def span_batch(rows: Sequence[SpanRow], first_seq: int) -> pa.RecordBatch:
     """One Arrow batch of spans, numbered from `first_seq` on."""
     return _batch(_SPANS, list(map(_span_values, rows)), first_seq)
@@ -198,8 +232,12 @@ def sample_batch(rows: Sequence[SampleRow], first_seq: int) -> pa.RecordBatch:
     return _batch(_SAMPLES, list(map(_sample_values, rows)), first_seq)
 
 
+def _numbers(first: int, count: int) -> pa.Array:
+    return pa.array(np.arange(first, first + count, dtype=np.int64))
+
+
 def _batch(schema: pa.Schema, tuples: list[tuple[Any, ...]], first_seq: int) -> pa.RecordBatch:
-    columns = [pa.array(range(first_seq, first_seq + len(tuples)), pa.int64())]
+    columns = [_numbers(first_seq, len(tuples))]
     columns += [
         pa.array(values, field.type) for values, field in zip(zip(*tuples, strict=True), list(schema)[1:], strict=True)
     ]

@@ -15,6 +15,7 @@ from makespan_collector.store import embedded
 from makespan_collector.store.contract import PipelineSummary, Store
 from makespan_collector.store.opening import open_store
 from makespan_collector.store.rows import SampleRow, SpanKind, SpanRow
+from makespan_collector.store.schema import SAMPLES, SPANS, unnumbered_batch
 from makespan_model.errors import InputError, UnavailableError
 from makespan_model.records import Result, Sample
 from support.span_rows import EPOCH, SECOND, run_rows
@@ -47,6 +48,27 @@ def test_a_run_comes_back_as_the_tree_that_was_written(store: Store) -> None:
         ("test", ["install", "pytest"]),
     ]
     assert run.jobs[1].steps[1].usage.cpu_s == 6.0
+
+
+def test_columns_and_rows_are_one_history(store: Store) -> None:
+    columns = unnumbered_batch(SPANS, run_rows("1", ONE_JOB))
+    readings = [
+        SampleRow(trace_id=TRACE, span_id=SPAN, time_ns=n, cpu_cores=1.0, memory_bytes=1, processes=1) for n in (1, 2)
+    ]
+
+    store.append(spans=columns, samples=unnumbered_batch(SAMPLES, readings[:1]))
+    store.append(spans=run_rows("2", ONE_JOB, start_ns=EPOCH + SECOND), samples=readings[1:])
+    store.append(spans=columns.slice(0, 0))
+
+    assert run_ids(store) == ["1", "2"]
+    assert [sample.time_ns for sample in store.samples(TRACE, SPAN)] == [1, 2]
+
+
+def test_columns_of_another_table_are_refused_and_nothing_is_kept(store: Store) -> None:
+    with pytest.raises(ValueError, match="a batch of spans has the columns"):
+        store.append(spans=unnumbered_batch(SAMPLES, [SampleRow(trace_id=TRACE, span_id=SPAN, time_ns=1)]))
+
+    assert store.runs() == []
 
 
 def test_a_span_sent_twice_is_one_span_and_the_last_one_wins(store: Store) -> None:
