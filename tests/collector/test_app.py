@@ -14,6 +14,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from makespan_collector.app import create_app
+from makespan_collector.receiving.limits import Limits
 from makespan_collector.store.contract import Store
 from makespan_collector.store.opening import open_store
 from makespan_model import vocabulary as names
@@ -30,7 +31,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 @pytest.fixture
 def client(store: Store) -> FlaskClient:
-    return create_app(store, max_body_bytes=10_000, max_decompressed_bytes=20_000).test_client()
+    return create_app(store, limits=Limits(max_body_bytes=10_000, max_decompressed_bytes=20_000)).test_client()
 
 
 def test_a_span_is_in_the_store_when_the_answer_is_200(client: FlaskClient, store: Store) -> None:
@@ -91,13 +92,13 @@ def test_an_empty_request_is_a_success(client: FlaskClient, path: str) -> None:
 @pytest.mark.parametrize(
     ("data", "content_type", "encoding", "status", "message"),
     [
-        (b"\xff\xff garbage", PROTOBUF, "identity", 400, "not an OTLP request"),
-        (step_request().SerializeToString()[:-3], PROTOBUF, "identity", 400, "not an OTLP request"),
+        (b"\xff\xff garbage", PROTOBUF, "identity", 400, "is not an OTLP"),
+        (step_request().SerializeToString()[:-3], PROTOBUF, "identity", 400, "is not an OTLP"),
         (b"not gzip", PROTOBUF, "gzip", 400, "not gzip"),
         (gzip.compress(b"x" * 50)[:-9], PROTOBUF, "gzip", 400, "cut off"),
-        (b"{}", "application/json", "identity", 415, "Content-Type must be application/x-protobuf"),
+        (b"{}", "text/html", "identity", 415, "Content-Type must be application/x-protobuf or application/json"),
         (b"", "", "identity", 415, "not none"),
-        (b"x", PROTOBUF, "br", 415, "Content-Encoding must be gzip or identity, not br"),
+        (b"x", PROTOBUF, "br", 415, "Content-Encoding must be one of identity, gzip, zstd, not br"),
         (b"x" * 10_001, PROTOBUF, "identity", 413, "larger than 10000 bytes"),
         (gzip.compress(b"\0" * 5_000_000), PROTOBUF, "gzip", 413, "decompresses to more than 20000 bytes"),
     ],

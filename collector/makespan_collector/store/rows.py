@@ -12,7 +12,7 @@ class SpanKind(StrEnum):
     """What a span describes: `makespan.span.type`, or `detail` for what a step emitted itself.
 
     The first three make up the tree of a run. `test` is a test case and `files` the file accesses of the
-    step it hangs under; the raw span holds what they say.
+    step it hangs under; the raw span holds what they say. The raw part of a `log` is an OTLP log record.
     """
 
     RUN = "run"
@@ -20,6 +20,7 @@ class SpanKind(StrEnum):
     STEP = "step"
     TEST = "test"
     FILES = "files"
+    LOG = "log"
     DETAIL = "detail"
 
 
