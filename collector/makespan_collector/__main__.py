@@ -14,7 +14,7 @@ import sys
 import threading
 from pathlib import Path
 
-from makespan_collector.serving import serve
+from makespan_collector.serving import Endpoints, Serving, serve
 from makespan_model.errors import MakespanError
 
 
@@ -24,12 +24,12 @@ def main() -> int:
     parser.add_argument("--store", type=Path, required=True)
     store_dir = parser.parse_args().store
 
-    def ready(url: str) -> None:
-        print(json.dumps({"url": url}), flush=True)
+    def ready(endpoints: Endpoints) -> None:
+        print(json.dumps({"url": endpoints.url}), flush=True)
         threading.Thread(target=_stop_with_parent, daemon=True).start()
 
     try:
-        serve(store_dir, host="127.0.0.1", port=0, ready=ready)
+        serve(store_dir, Serving(), ready=ready)
     except MakespanError as error:
         print(error, file=sys.stderr)
         return int(error.exit_code)

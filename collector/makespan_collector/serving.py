@@ -1,10 +1,15 @@
-"""Runs the collector in this process: a listening socket, granian's worker threads, one store."""
+"""Runs the collector in this process: listening sockets, worker threads, one store."""
 
 from __future__ import annotations
 
 import errno
+import importlib.util
+import logging
 import socket
-from collections.abc import Callable
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,35 +19,114 @@ from granian.server.common import AbstractServer
 from granian.server.mt import MTServer
 
 from makespan_collector.app import create_app
+from makespan_collector.receiving.admission import Admission
+from makespan_collector.receiving.limits import Limits
+from makespan_collector.store.contract import Store
 from makespan_collector.store.opening import open_store
-from makespan_model.errors import UnavailableError, UsageError
+from makespan_model.errors import InputError, UnavailableError, UsageError
 
 # A request waits for a disk flush, not for the CPU: this many can share one flush.
 _THREADS = 16
 _BACKLOG = 128
 
 
-def serve(store_dir: Path, *, host: str, port: int, ready: Callable[[str], None]) -> None:
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """A certificate chain and its key, both in PEM."""
+
+    certificate: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """Where and how to listen.
+
+    Attributes:
+        host: Address or name.
+        port: For HTTP; 0 for a free one.
+        grpc_port: For gRPC; 0 for a free one, None for none.
+        tls: Listen with TLS on both.
+        limits: Of the receivers.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    grpc_port: int | None = None
+    tls: TlsFiles | None = None
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Where the collector listens: the base URL of HTTP, and `host:port` of gRPC."""
+
+    url: str
+    grpc: str | None = None
+
+
+def serve(store_dir: Path, serving: Serving, *, ready: Callable[[Endpoints], None]) -> None:
     """Collect into a store until SIGTERM or SIGINT; requests under way are answered first.
 
     Args:
         store_dir: Made if missing; this process becomes its writer.
-        host: Address or name to listen on.
-        port: 0 for a free one.
-        ready: Called once with the base URL when requests are accepted.
+        serving: Where and how to listen.
+        ready: Called once when requests are accepted.
 
     Raises:
-        UnavailableError: The port is taken, the address is not ours, or the store cannot be written.
-        InputError: The directory holds something that is not a store.
+        UnavailableError: A port is taken, the address is not ours, or the store cannot be written.
+        InputError: The directory holds something that is not a store, or a TLS file cannot be used.
     """
-    listener = _listen(host, port)
+    _check_tls(serving.tls)
+    listener = _listen(serving.host, serving.port)
     with listener, open_store(store_dir) as store:
         store.compact()
         bound_host, bound_port = listener.getsockname()[:2]
         shown = f"[{bound_host}]" if ":" in bound_host else bound_host
-        server = _Server(listener, create_app(store), lambda: ready(f"http://{shown}:{bound_port}"))
-        server.run()
+        url = f"{'http' if serving.tls is None else 'https'}://{shown}:{bound_port}"
+        admission = Admission(serving.limits.max_in_flight_bytes, serving.limits.requests_per_s)
+        app = create_app(store, limits=serving.limits, admission=admission)
+        with _grpc_receivers(store, serving, admission, shown) as grpc_endpoint:
+            _Server(listener, app, serving.tls, lambda: ready(Endpoints(url, grpc_endpoint))).run()
         store.compact()
+
+
+@contextmanager
+def _grpc_receivers(store: Store, serving: Serving, admission: Admission, host: str) -> Iterator[str | None]:
+    """Listen for gRPC as well, where it is wanted and grpcio is there."""
+    if serving.grpc_port is None:
+        yield None
+        return
+    if importlib.util.find_spec("grpc") is None:
+        _log.warning("no gRPC receiver: install it with `pip install 'makespan[grpc]'`, or say --grpc-port off")
+        yield None
+        return
+    import grpc
+
+    from makespan_collector.receiving.grpc_server import GrpcReceivers
+
+    credentials = None
+    if serving.tls is not None:
+        pair = (serving.tls.key.read_bytes(), serving.tls.certificate.read_bytes())
+        credentials = grpc.ssl_server_credentials([pair])
+    receivers = GrpcReceivers(store, serving.limits, admission, f"{host}:{serving.grpc_port}", credentials=credentials)
+    receivers.start()
+    try:
+        yield f"{host}:{receivers.port}"
+    finally:
+        receivers.stop()
+
+
+def _check_tls(tls: TlsFiles | None) -> None:
+    if tls is None:
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(tls.certificate, tls.key)
+    except (OSError, ssl.SSLError) as error:
+        raise InputError(f"TLS with {tls.certificate} and {tls.key}: {error}") from error
 
 
 class _Server(MTServer):
@@ -53,7 +137,9 @@ class _Server(MTServer):
     taken. Its server of threads is meant for free-threaded Python, but runs under the GIL just as well.
     """
 
-    def __init__(self, listener: socket.socket, app: Callable[..., Any], ready: Callable[[], None]) -> None:
+    def __init__(
+        self, listener: socket.socket, app: Callable[..., Any], tls: TlsFiles | None, ready: Callable[[], None]
+    ) -> None:
         host, port = listener.getsockname()[:2]
         super().__init__(
             "makespan_collector.app",
@@ -64,6 +150,8 @@ class _Server(MTServer):
             backpressure=4 * _THREADS,
             websockets=False,
             log_enabled=False,
+            ssl_cert=None if tls is None else tls.certificate,
+            ssl_key=None if tls is None else tls.key,
         )
         self._listener = listener
         self._app = app

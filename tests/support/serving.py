@@ -17,6 +17,7 @@ from pathlib import Path
 class Served:
     url: str
     process: subprocess.Popen[str]
+    grpc: str | None = None
 
     def post(self, path: str, data: bytes) -> int:
         """The status code of an OTLP request."""
@@ -55,7 +56,8 @@ def serving(store: Path, *arguments: str) -> Iterator[Served]:
         assert process.stderr is not None
         line = process.stdout.readline()
         assert line, process.stderr.read()
-        yield Served(json.loads(line)["url"], process)
+        said = json.loads(line)
+        yield Served(said["url"], process, said["grpc"])
     finally:
         process.kill()
         process.communicate(timeout=30)

@@ -1,0 +1,120 @@
+"""OTLP over gRPC (OTLP specification 1.5, "OTLP/gRPC"), beside the HTTP receivers and into the same store."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from concurrent import futures
+from datetime import timedelta
+from typing import Any
+
+import grpc
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.message import DecodeError
+from google.rpc.error_details_pb2 import RetryInfo
+from google.rpc.status_pb2 import Status
+
+from makespan_collector.receiving.admission import Admission, BusyError
+from makespan_collector.receiving.limits import Limits
+from makespan_collector.receiving.signals import SIGNALS, Signal
+from makespan_collector.store.contract import Store
+from makespan_model.errors import UnavailableError
+
+_THREADS = 8
+_DRAIN_S = 10.0
+_RETRY_AFTER_S = 5.0
+_STATUS_METADATA = "grpc-status-details-bin"
+
+
+class GrpcReceivers:
+    """The three services on one port.
+
+    Args:
+        store: Open for writing.
+        limits: Of one request; `max_decompressed_bytes` bounds its message.
+        admission: Shared with the HTTP receivers.
+        address: `host:port`; port 0 takes a free one.
+        credentials: For TLS; None listens in the clear.
+        interceptors: Asked before every call.
+
+    Raises:
+        UnavailableError: The port is taken, or the address is not ours.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        limits: Limits,
+        admission: Admission,
+        address: str,
+        *,
+        credentials: grpc.ServerCredentials | None = None,
+        interceptors: Sequence[grpc.ServerInterceptor] = (),
+    ) -> None:
+        self._server = grpc.server(
+            futures.ThreadPoolExecutor(_THREADS, thread_name_prefix="makespan-grpc"),
+            interceptors=tuple(interceptors),
+            options=[
+                ("grpc.max_receive_message_length", limits.max_decompressed_bytes),
+                # Two servers on one port would share its requests in silence.
+                ("grpc.so_reuseport", 0),
+            ],
+            # As many calls as can work, and as many that wait; the rest is told to come back.
+            maximum_concurrent_rpcs=2 * _THREADS,
+        )
+        for signal in SIGNALS:
+            handler = grpc.unary_unary_rpc_method_handler(_receiver(signal, store, admission))
+            self._server.add_generic_rpc_handlers(
+                (grpc.method_handlers_generic_handler(signal.service, {"Export": handler}),)
+            )
+        try:
+            if credentials is None:
+                self.port = self._server.add_insecure_port(address)
+            else:
+                self.port = self._server.add_secure_port(address, credentials)
+        except RuntimeError as error:
+            raise UnavailableError(
+                f"cannot listen on {address} for gRPC: it is in use or not an address of this machine; "
+                "choose another with --grpc-port (0 takes a free one, `off` none)"
+            ) from error
+
+    def start(self) -> None:
+        """Accept calls."""
+        self._server.start()
+
+    def stop(self) -> None:
+        """Accept no more calls, answer those under way, and return when that is done."""
+        self._server.stop(_DRAIN_S).wait()
+
+
+def _receiver(signal: Signal, store: Store, admission: Admission) -> Callable[[bytes, grpc.ServicerContext], bytes]:
+    def export(data: bytes, context: grpc.ServicerContext) -> bytes:
+        try:
+            admission.count(context.peer())
+            with admission.room_for(len(data)):
+                contents = signal.decode(data)
+                store.append(spans=contents.spans, samples=contents.samples)
+        except DecodeError as error:
+            context.abort(
+                grpc.StatusCode.INVALID_ARGUMENT, f"the message is not an OTLP {signal.name} request: {error}"
+            )
+        except BusyError as error:
+            _come_back(context, grpc.StatusCode.RESOURCE_EXHAUSTED, str(error), error.retry_after_s)
+        except UnavailableError as error:
+            _come_back(context, grpc.StatusCode.UNAVAILABLE, str(error), _RETRY_AFTER_S)
+        answer: bytes = signal.answer(contents).SerializeToString()
+        return answer
+
+    return export
+
+
+def _come_back(context: grpc.ServicerContext, code: grpc.StatusCode, message: str, after_s: float) -> None:
+    """Fail a call with a `RetryInfo`, which is how OTLP tells a retryable failure from a final one."""
+    retry = RetryInfo()
+    retry.retry_delay.FromTimedelta(timedelta(milliseconds=math.ceil(after_s * 1000)))
+    detail = AnyMessage()
+    detail.Pack(retry)
+    number: Any = code.value[0]
+    status = Status(code=number, message=message, details=[detail])
+    context.set_trailing_metadata(((_STATUS_METADATA, status.SerializeToString()),))
+    context.abort(code, message)

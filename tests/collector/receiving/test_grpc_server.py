@@ -1,0 +1,125 @@
+# mypy: disable-error-code="no-untyped-call"
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import grpc
+import pytest
+from google.rpc.error_details_pb2 import RetryInfo
+from google.rpc.status_pb2 import Status
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2_grpc import LogsServiceStub
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2_grpc import MetricsServiceStub
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceServiceStub
+
+from makespan_collector.receiving.admission import Admission
+from makespan_collector.receiving.grpc_server import GrpcReceivers
+from makespan_collector.receiving.limits import Limits
+from makespan_collector.store.contract import Store
+from makespan_collector.store.opening import open_store
+from makespan_model import vocabulary as names
+from makespan_model.errors import UnavailableError
+from support.span_rows import step_request
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with open_store(tmp_path / "store") as opened:
+        yield opened
+
+
+@pytest.fixture
+def admission() -> Admission:
+    return Admission(1_000_000, 0)
+
+
+@pytest.fixture
+def channel(store: Store, admission: Admission) -> Iterator[grpc.Channel]:
+    receivers = GrpcReceivers(store, Limits(max_decompressed_bytes=100_000), admission, "127.0.0.1:0")
+    receivers.start()
+    with grpc.insecure_channel(f"127.0.0.1:{receivers.port}") as opened:
+        yield opened
+    receivers.stop()
+
+
+def test_spans_are_in_the_store_when_the_call_returns(channel: grpc.Channel, store: Store) -> None:
+    answer = TraceServiceStub(channel).Export(step_request(), timeout=30)
+
+    assert answer == ExportTraceServiceResponse()
+    assert [run.identity.run_id for run in store.runs()] == ["7"]
+
+
+def test_gzip_is_understood(channel: grpc.Channel, store: Store) -> None:
+    TraceServiceStub(channel).Export(step_request(), timeout=30, compression=grpc.Compression.Gzip)
+
+    assert len(store.runs()) == 1
+
+
+def test_what_is_rejected_is_said(channel: grpc.Channel) -> None:
+    answer = TraceServiceStub(channel).Export(step_request(without=[names.PIPELINE_NAME]), timeout=30)
+
+    assert answer.partial_success.rejected_spans == 1
+    assert "cicd.pipeline.name" in answer.partial_success.error_message
+
+
+def test_metrics_and_logs_have_their_services(channel: grpc.Channel) -> None:
+    metrics, logs = ExportMetricsServiceRequest(), ExportLogsServiceRequest()
+    metrics.resource_metrics.add().scope_metrics.add().metrics.add(name="other").gauge.data_points.add()
+    logs.resource_logs.add().scope_logs.add().log_records.add()
+
+    assert MetricsServiceStub(channel).Export(metrics, timeout=30).partial_success.rejected_data_points == 1
+    assert LogsServiceStub(channel).Export(logs, timeout=30).partial_success.rejected_log_records == 1
+
+
+def _status(call: grpc.Call) -> Status:
+    metadata = dict(call.trailing_metadata())
+    return Status.FromString(metadata["grpc-status-details-bin"])
+
+
+def test_a_message_that_is_no_request_is_the_senders_fault(channel: grpc.Channel) -> None:
+    export = channel.unary_unary("/opentelemetry.proto.collector.trace.v1.TraceService/Export")
+
+    with pytest.raises(grpc.RpcError) as refused:
+        export(b"\xff\xff", timeout=30)
+
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+def test_a_store_that_cannot_write_is_worth_another_try(channel: grpc.Channel, store: Store) -> None:
+    store.close()
+
+    with pytest.raises(grpc.RpcError) as refused:
+        TraceServiceStub(channel).Export(step_request(), timeout=30)
+
+    assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+    retry = RetryInfo()
+    assert _status(refused.value).details[0].Unpack(retry)
+    assert retry.retry_delay.seconds == 5
+
+
+def test_more_bytes_than_there_is_room_for_are_told_to_come_back(channel: grpc.Channel, admission: Admission) -> None:
+    with admission.room_for(999_900), pytest.raises(grpc.RpcError) as refused:
+        TraceServiceStub(channel).Export(step_request(), timeout=30)
+
+    assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert _status(refused.value).details[0].Is(RetryInfo.DESCRIPTOR)
+
+
+def test_a_message_over_the_limit_is_refused_unread(channel: grpc.Channel, store: Store) -> None:
+    with pytest.raises(grpc.RpcError) as refused:
+        TraceServiceStub(channel).Export(step_request(attributes={"long": "x" * 100_001}), timeout=30)
+
+    assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert store.runs() == []
+
+
+def test_a_port_in_use_is_said(store: Store, admission: Admission) -> None:
+    first = GrpcReceivers(store, Limits(), admission, "127.0.0.1:0")
+    first.start()
+
+    with pytest.raises(UnavailableError, match="--grpc-port"):
+        GrpcReceivers(store, Limits(), admission, f"127.0.0.1:{first.port}")
+    first.stop()
