@@ -20,9 +20,9 @@ from statistics import median
 
 import duckdb
 
-from makespan_collector.store.log_segment import LogWriter
+from makespan_collector.store.embedded.log_segment import LogWriter
+from makespan_collector.store.embedded.queries import query
 from makespan_collector.store.opening import open_store
-from makespan_collector.store.queries import query
 from makespan_collector.store.rows import SampleRow, SpanKind, SpanRow
 from makespan_collector.store.schema import SAMPLES, sample_batch
 from makespan_model.identity import RunIdentity, step_span_id

@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 from makespan_collector.store.contract import Store
-from makespan_collector.store.embedded import EmbeddedReader, EmbeddedStore
-from makespan_collector.store.log_segment import sync_directory
+from makespan_collector.store.embedded.directory_store import EmbeddedReader, EmbeddedStore
+from makespan_collector.store.embedded.log_segment import sync_directory
 from makespan_collector.store.schema import TABLES
 from makespan_model.errors import InputError, UnavailableError
 

@@ -9,11 +9,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from makespan_collector.store import evidence_queries, run_queries
-from makespan_collector.store.compaction import compact_table, remove_superseded
 from makespan_collector.store.contract import PipelineSummary
-from makespan_collector.store.group_commit import GroupCommit
-from makespan_collector.store.log_segment import LogWriter, repair_log
+from makespan_collector.store.embedded import evidence_queries, run_queries
+from makespan_collector.store.embedded.compaction import compact_table, remove_superseded
+from makespan_collector.store.embedded.group_commit import GroupCommit
+from makespan_collector.store.embedded.log_segment import LogWriter, repair_log
+from makespan_collector.store.embedded.segments import list_segments, log_path
+from makespan_collector.store.embedded.writer_lock import WriterLock
 from makespan_collector.store.schema import (
     SAMPLES,
     SEQUENCE_SHIFT,
@@ -24,8 +26,6 @@ from makespan_collector.store.schema import (
     TableSchema,
     joined_batch,
 )
-from makespan_collector.store.segments import list_segments, log_path
-from makespan_collector.store.writer_lock import WriterLock
 from makespan_model.errors import MakespanError, UnavailableError
 from makespan_model.evidence import FileAccesses, TestRun
 from makespan_model.records import PipelineRun, Sample

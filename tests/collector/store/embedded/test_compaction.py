@@ -7,10 +7,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from makespan_collector.store import compaction
+from makespan_collector.store.embedded import compaction
+from makespan_collector.store.embedded.segments import list_segments
 from makespan_collector.store.opening import open_store
 from makespan_collector.store.schema import SPANS
-from makespan_collector.store.segments import list_segments
 from makespan_model.records import Result
 from support.span_rows import EPOCH, SECOND, run_rows
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from makespan_collector.store.log_segment import LogWriter, read_log, repair_log
+from makespan_collector.store.embedded.log_segment import LogWriter, read_log, repair_log
 from makespan_model.errors import InputError
 
 SCHEMA = pa.schema([("n", pa.int64()), ("text", pa.string())])

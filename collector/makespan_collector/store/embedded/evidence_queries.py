@@ -9,7 +9,7 @@ from typing import Any
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from makespan_collector.otlp.evidence import decode_file_accesses, decode_test_run
-from makespan_collector.store.queries import fetch, query
+from makespan_collector.store.embedded.queries import fetch, query
 from makespan_collector.store.rows import SpanKind
 from makespan_collector.store.schema import SPANS
 from makespan_model.evidence import FileAccesses, TestRun

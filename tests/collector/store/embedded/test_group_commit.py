@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from makespan_collector.store.group_commit import GroupCommit
+from makespan_collector.store.embedded.group_commit import GroupCommit
 
 
 def test_items_that_wait_while_a_round_runs_share_the_next_one() -> None:

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 import duckdb
 import pyarrow as pa
 
-from makespan_collector.store.log_segment import read_log
+from makespan_collector.store.embedded.log_segment import read_log
+from makespan_collector.store.embedded.segments import Segment, list_segments
 from makespan_collector.store.schema import TableSchema
-from makespan_collector.store.segments import Segment, list_segments
 from makespan_model.errors import InputError, UnavailableError
 
 Answer = TypeVar("Answer")

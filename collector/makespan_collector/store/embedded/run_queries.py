@@ -8,9 +8,9 @@ from pathlib import Path
 import duckdb
 
 from makespan_collector.store.assembly import assemble_runs
-from makespan_collector.store.compaction import merged_rows
 from makespan_collector.store.contract import PipelineSummary
-from makespan_collector.store.queries import fetch, query
+from makespan_collector.store.embedded.compaction import merged_rows
+from makespan_collector.store.embedded.queries import fetch, query
 from makespan_collector.store.rows import RUN_TREE
 from makespan_collector.store.schema import SAMPLES, SPANS
 from makespan_model.records import PipelineRun, Sample

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from makespan_collector.store import embedded
 from makespan_collector.store.contract import PipelineSummary, Store
 from makespan_collector.store.opening import open_store
 from makespan_collector.store.rows import SampleRow, SpanKind, SpanRow
@@ -233,7 +232,7 @@ def test_a_failed_write_is_not_acknowledged_and_the_next_one_works(
 def test_full_logs_are_compacted_beside_the_appends(
     root: Path, monkeypatch: pytest.MonkeyPatch, limit_bytes: int
 ) -> None:
-    monkeypatch.setattr(embedded, "_LOG_LIMIT_BYTES", limit_bytes)
+    monkeypatch.setattr(directory_store, "_LOG_LIMIT_BYTES", limit_bytes)
     numbers = [f"{number:03}" for number in range(100)]
     with open_store(root) as store, ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda run_id: store.append(spans=run_rows(run_id, ONE_JOB)), numbers))
@@ -243,7 +242,7 @@ def test_full_logs_are_compacted_beside_the_appends(
 
 
 def test_the_log_that_is_being_written_is_not_compacted(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded, "_LOGS_BEFORE_COMPACTION", 1)
+    monkeypatch.setattr(directory_store, "_LOGS_BEFORE_COMPACTION", 1)
     with open_store(root) as store:
         store.append(spans=run_rows("1", ONE_JOB))
     with open_store(root) as store:
@@ -262,8 +261,8 @@ def test_a_compaction_that_fails_beside_the_appends_loses_nothing(
     def full(root: Path, table: object, *, below: int) -> bool:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(embedded, "_LOG_LIMIT_BYTES", 1)
-    monkeypatch.setattr(embedded, "compact_table", full)
+    monkeypatch.setattr(directory_store, "_LOG_LIMIT_BYTES", 1)
+    monkeypatch.setattr(directory_store, "compact_table", full)
     with open_store(root) as store:
         for number in range(5):
             store.append(spans=run_rows(str(number), ONE_JOB))

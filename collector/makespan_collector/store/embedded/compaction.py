@@ -14,10 +14,10 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 
-from makespan_collector.store.log_segment import sync_directory
-from makespan_collector.store.queries import connect
+from makespan_collector.store.embedded.log_segment import sync_directory
+from makespan_collector.store.embedded.queries import connect
+from makespan_collector.store.embedded.segments import TEMPORARY_SUFFIX, Segment, list_segments, parquet_path
 from makespan_collector.store.schema import SAMPLES, TableSchema
-from makespan_collector.store.segments import TEMPORARY_SUFFIX, Segment, list_segments, parquet_path
 from makespan_model.errors import UnavailableError
 
 # Merging a segment into one at least half its size bounds both how often a row is rewritten and how

@@ -1,0 +1,13 @@
+"""The embedded store: a directory of Arrow logs and Parquet segments, queried by DuckDB."""
+
+__all__ = [
+    "compaction",
+    "directory_store",
+    "evidence_queries",
+    "group_commit",
+    "log_segment",
+    "queries",
+    "run_queries",
+    "segments",
+    "writer_lock",
+]
