@@ -1,4 +1,4 @@
-"""Span rows put together into runs, whatever part of a run was seen."""
+"""Span rows put together into runs, whatever part of a run was seen, and by whom."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from makespan_collector.store.rows import SpanKind
+from makespan_collector.store.clock_skew import aligned
+from makespan_collector.store.rows import PROVIDER_SOURCES, SpanKind
 from makespan_model.executable_usage import parse_executables
 from makespan_model.identity import RunIdentity
 from makespan_model.records import (
@@ -29,21 +30,31 @@ Row = Mapping[str, Any]
 _SEVERITY = (Result.FAILURE, Result.ERROR, Result.TIMEOUT, Result.CANCELLATION, Result.SUCCESS, Result.SKIP)
 
 
-def assemble_runs(rows: Iterable[Row]) -> list[PipelineRun]:
+_CLOSED_AFTER_NS = 6 * 3600 * 1_000_000_000
+"""A run whose end nobody told is over when nothing was heard of it for as long as GitHub lets a job run."""
+_PLAIN = "plain"
+"""The provider outside of CI, where no run span ever comes."""
+
+
+def assemble_runs(rows: Iterable[Row], *, now_ns: int) -> list[PipelineRun]:
     """Build the tree of every run, oldest first.
+
+    A run whose own span never came is taken to be executing until nothing was heard of it for six hours; then it is
+    over, with the worst result of its jobs.
 
     Args:
         rows: Spans of any number of runs in any order, each span once; the columns of `SpanRow`.
+        now_ns: When it is asked.
     """
-    traces: dict[str, list[Row]] = defaultdict(list)
+    spans_of: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
     for row in rows:
-        traces[row["trace_id"]].append(row)
-    runs = [_assemble_run(spans) for spans in traces.values()]
-    return sorted(runs, key=lambda run: (run.start_ns, run.identity.trace_id))
+        spans_of[row["provider"], row["repository"], row["run_id"], row["attempt"]].append(row)
+    runs = [_assemble_run(spans, now_ns) for spans in spans_of.values()]
+    return sorted(runs, key=lambda run: (run.start_ns, run.identity.run_id, run.identity.attempt))
 
 
-def _assemble_run(spans: Sequence[Row]) -> PipelineRun:
-    root = next((span for span in spans if span["kind"] == SpanKind.RUN), None)
+def _assemble_run(spans: Sequence[Row], now_ns: int) -> PipelineRun:
+    root = max((span for span in spans if span["kind"] == SpanKind.RUN), key=_standing, default=None)
     jobs = _assemble_jobs([span for span in spans if span["kind"] != SpanKind.RUN])
     known = root or spans[0]
     starts = [job.start_ns for job in jobs] if root is None else [root["start_ns"]]
@@ -55,27 +66,53 @@ def _assemble_run(spans: Sequence[Row]) -> PipelineRun:
         start_ns=min(starts),
         end_ns=max(ends),
         jobs=jobs,
-        ref=known["ref"],
-        commit=known["commit"],
-        event=known["event"],
-        actor=known["actor"],
+        ref=_first_known([known, *spans], "ref"),
+        commit=_first_known([known, *spans], "commit"),
+        event=_first_known(spans, "event"),
+        actor=_first_known(spans, "actor"),
         url=None if root is None else root["url"],
-        change=known["change"],
-        state=None if root is None else _state(root),
+        change=_first_known(spans, "change"),
+        state=_state_of_rootless(known, max(ends), now_ns) if root is None else _state(root),
     )
+
+
+def _standing(span: Row) -> tuple[bool, bool, int]:
+    """Which of several spans of one run or job is believed: ended before running, the provider's before others'."""
+    return span["state"] is None, span["source"] in PROVIDER_SOURCES, span["end_ns"]
+
+
+def _state_of_rootless(span: Row, heard_ns: int, now_ns: int) -> RunState | None:
+    if span["provider"] == _PLAIN or now_ns - heard_ns > _CLOSED_AFTER_NS:
+        return None
+    return RunState.EXECUTING
+
+
+def _first_known(spans: Sequence[Row], column: str) -> Any:
+    return next((span[column] for span in spans if span[column] is not None), None)
 
 
 def _assemble_jobs(spans: Sequence[Row]) -> tuple[JobRun, ...]:
     steps: dict[str, list[Row]] = defaultdict(list)
     jobs: dict[str, Row] = {}
     for span in spans:
-        if span["kind"] == SpanKind.JOB:
-            jobs[span["job_name"]] = span
-        else:
-            steps[span["job_name"]].append(span)
+        name = span["job_name"]
+        if span["kind"] != SpanKind.JOB:
+            steps[name].append(span)
+        elif name not in jobs or _standing(span) > _standing(jobs[name]):
+            jobs[name] = span
     names = [*jobs, *(name for name in steps if name not in jobs)]
-    assembled = [_assemble_job(name, jobs.get(name), steps.get(name, ())) for name in names]
+    assembled = [_assemble_job(name, jobs.get(name), _of_one_teller(steps.get(name, ()))) for name in names]
     return tuple(sorted(assembled, key=lambda job: (job.start_ns, job.name)))
+
+
+def _of_one_teller(steps: Sequence[Row]) -> Sequence[Row]:
+    """Where traces of several senders describe one job, the steps of the one that measured most of them."""
+    traces: dict[str, list[Row]] = defaultdict(list)
+    for step in steps:
+        traces[step["trace_id"]].append(step)
+    if len(traces) < 2:
+        return steps
+    return max(traces.values(), key=lambda told: (sum(step["cpu_user_s"] is not None for step in told), len(told)))
 
 
 def _assemble_job(name: str, span: Row | None, step_spans: Sequence[Row]) -> JobRun:
@@ -91,6 +128,8 @@ def _assemble_job(name: str, span: Row | None, step_spans: Sequence[Row]) -> Job
             worker=step_spans[0]["worker"],
             runner_labels=_labels(step_spans[0]),
         )
+    if span["source"] in PROVIDER_SOURCES and span["state"] is None:
+        steps = aligned(steps, span["start_ns"], span["end_ns"])
     return JobRun(
         name=name,
         job_id=span["job_id"],

@@ -43,11 +43,14 @@ class Store(Protocol):
         pipeline: str | None = None,
         repository: str | None = None,
         run_ids: Collection[str] | None = None,
+        since_ns: int | None = None,
         limit: int | None = None,
     ) -> list[PipelineRun]:
         """Runs that match every filter given, oldest first; `limit` keeps the newest.
 
-        A job of which only steps are known spans its steps, a run of which only jobs are known its jobs.
+        A job of which only steps are known spans its steps, a run of which only jobs are known its jobs. Whether
+        such a run may still go on is decided by `assembly.assemble_runs`.
+        `since_ns` leaves out runs whose first span started earlier.
         """
 
     def pipelines(self) -> list[PipelineSummary]:

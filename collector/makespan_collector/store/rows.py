@@ -28,9 +28,13 @@ RUN_TREE = (SpanKind.RUN, SpanKind.JOB, SpanKind.STEP)
 """The kinds of span that a run is put together from."""
 
 
+PROVIDER_SOURCES = ("github-api", "gitlab-api", "github-webhook", "gitlab-webhook")
+"""Values of `SpanRow.source` that are the CI provider's own word."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpanRow:
-    """One span; a row with the same trace and span id as an earlier one replaces it.
+    """One span; rows with the same trace and span id are put together (`embedded/merging.py` says how).
 
     Attributes:
         trace_id: 32 hexadecimal digits.

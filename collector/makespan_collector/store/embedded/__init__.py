@@ -6,6 +6,7 @@ __all__ = [
     "evidence_queries",
     "group_commit",
     "log_segment",
+    "merging",
     "queries",
     "run_queries",
     "segments",

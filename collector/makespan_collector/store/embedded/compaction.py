@@ -15,9 +15,10 @@ import duckdb
 import pyarrow.parquet as pq
 
 from makespan_collector.store.embedded.log_segment import sync_directory
+from makespan_collector.store.embedded.merging import merged_rows
 from makespan_collector.store.embedded.queries import connect
 from makespan_collector.store.embedded.segments import TEMPORARY_SUFFIX, Segment, list_segments, parquet_path
-from makespan_collector.store.schema import SAMPLES, TableSchema
+from makespan_collector.store.schema import TableSchema
 from makespan_model.errors import UnavailableError
 
 # Merging a segment into one at least half its size bounds both how often a row is rewritten and how
@@ -73,7 +74,8 @@ def _choose(compacted: Sequence[Segment], logs: list[Segment]) -> list[Segment]:
 def _write(table: TableSchema, segments: Sequence[Segment], target: Path) -> None:
     try:
         with connect(table, segments) as connection:
-            rows = connection.sql(f"{merged_rows(table)} ORDER BY {', '.join(table.order)}").to_arrow_table()
+            ordered = f"FROM ({merged_rows(table)}) ORDER BY {', '.join(table.order)}"
+            rows = connection.sql(ordered).to_arrow_table()
     except duckdb.Error as error:
         raise UnavailableError(f"{target.parent}: cannot be compacted: {error}") from error
     temporary = target.with_name(target.name + TEMPORARY_SUFFIX)
@@ -83,18 +85,3 @@ def _write(table: TableSchema, segments: Sequence[Segment], target: Path) -> Non
         os.fsync(file.fileno())
     temporary.rename(target)
     sync_directory(target.parent)
-
-
-def merged_rows(table: TableSchema) -> str:
-    """The SQL that leaves one row of every row that was sent more than once.
-
-    Spans: the last one. Samples: the last known value of every column, because one reading arrives as
-    several metrics.
-    """
-    key = ", ".join(table.key)
-    if table is not SAMPLES:
-        return f"SELECT * FROM rows QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY seq DESC) = 1"  # noqa: S608
-    values = ", ".join(
-        f"arg_max({name}, seq) AS {name}" for name in table.columns.names if name not in ("seq", *table.key)
-    )
-    return f"SELECT max(seq) AS seq, {key}, {values} FROM rows GROUP BY {key}"  # noqa: S608 (names are ours)

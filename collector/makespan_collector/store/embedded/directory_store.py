@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -60,10 +61,19 @@ class EmbeddedReader:
         pipeline: str | None = None,
         repository: str | None = None,
         run_ids: Collection[str] | None = None,
+        since_ns: int | None = None,
         limit: int | None = None,
     ) -> list[PipelineRun]:
         """See `Store.runs`."""
-        return run_queries.runs(self._root, pipeline=pipeline, repository=repository, run_ids=run_ids, limit=limit)
+        return run_queries.runs(
+            self._root,
+            pipeline=pipeline,
+            repository=repository,
+            run_ids=run_ids,
+            since_ns=since_ns,
+            limit=limit,
+            now_ns=time.time_ns(),
+        )
 
     def pipelines(self) -> list[PipelineSummary]:
         """See `Store.pipelines`."""

@@ -9,14 +9,15 @@ import duckdb
 
 from makespan_collector.store.assembly import assemble_runs
 from makespan_collector.store.contract import PipelineSummary
-from makespan_collector.store.embedded.compaction import merged_rows
+from makespan_collector.store.embedded.merging import merged_rows
 from makespan_collector.store.embedded.queries import fetch, query
 from makespan_collector.store.rows import RUN_TREE
 from makespan_collector.store.schema import SAMPLES, SPANS
 from makespan_model.records import PipelineRun, Sample
 from makespan_model.vocabulary import SAMPLE_METRICS
 
-_COLUMNS = ", ".join(name for name in SPANS.columns.names if name not in ("seq", "raw"))
+_COLUMNS = [name for name in SPANS.columns.names if name not in ("seq", "raw")]
+_IDENTITY = "provider, repository, run_id, attempt"
 _OURS = f"kind IN ({', '.join(repr(kind.value) for kind in RUN_TREE)})"
 
 
@@ -26,10 +27,13 @@ def runs(
     pipeline: str | None,
     repository: str | None,
     run_ids: Collection[str] | None,
+    since_ns: int | None,
     limit: int | None,
+    now_ns: int,
 ) -> list[PipelineRun]:
     """See `Store.runs`."""
-    conditions, parameters = [_OURS], []
+    conditions: list[str] = [_OURS]
+    parameters: list[str | int] = []
     for column, value in (("pipeline", pipeline), ("repository", repository)):
         if value is not None:
             conditions.append(f"{column} = ?")
@@ -40,17 +44,21 @@ def runs(
         conditions.append(f"run_id IN ({', '.join('?' * len(run_ids))})")
         parameters += run_ids
     newest = f"LIMIT {max(0, int(limit))}" if limit is not None else ""
+    since = "HAVING min(start_ns) >= ?" if since_ns is not None else ""
+    if since_ns is not None:
+        parameters.append(since_ns)
+    # By identity, not by trace: a sender that is not ours may have drawn a trace id of its own.
+    in_chosen = f"{_OURS} AND ({_IDENTITY}) IN (SELECT {_IDENTITY} FROM chosen)"  # noqa: S608 (constants)
     sql = f"""
         WITH chosen AS (
-            SELECT trace_id FROM rows WHERE {" AND ".join(conditions)}
-            GROUP BY trace_id ORDER BY min(start_ns) DESC, trace_id {newest}
+            SELECT {_IDENTITY} FROM rows WHERE {" AND ".join(conditions)}
+            GROUP BY ALL {since} ORDER BY min(start_ns) DESC, {_IDENTITY} {newest}
         )
-        SELECT {_COLUMNS} FROM rows SEMI JOIN chosen USING (trace_id) WHERE {_OURS}
-        QUALIFY row_number() OVER (PARTITION BY trace_id, span_id ORDER BY seq DESC) = 1
+        FROM ({merged_rows(SPANS, _COLUMNS, in_chosen)})
     """  # noqa: S608 (values are parameters)
 
     def ask(connection: duckdb.DuckDBPyConnection) -> list[PipelineRun]:
-        return assemble_runs(fetch(connection, sql, parameters))
+        return assemble_runs(fetch(connection, sql, parameters), now_ns=now_ns)
 
     return query(root, SPANS, ask)
 
@@ -59,7 +67,8 @@ def pipelines(root: Path) -> list[PipelineSummary]:
     """See `Store.pipelines`."""
     sql = f"""
         WITH runs AS (
-            SELECT repository, pipeline, trace_id, min(start_ns) AS start_ns FROM rows WHERE {_OURS} GROUP BY ALL
+            SELECT repository, pipeline, {_IDENTITY.replace("repository, ", "")}, min(start_ns) AS start_ns
+            FROM rows WHERE {_OURS} GROUP BY ALL
         )
         SELECT repository, pipeline, count(*) AS runs, min(start_ns) AS first_start_ns, max(start_ns) AS last_start_ns
         FROM runs GROUP BY ALL ORDER BY repository, pipeline

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from makespan_collector.store.contract import PipelineSummary, Store
+from makespan_collector.store.embedded import directory_store
 from makespan_collector.store.opening import open_store
 from makespan_collector.store.rows import SampleRow, SpanKind, SpanRow
 from makespan_collector.store.schema import SAMPLES, SPANS, unnumbered_batch
@@ -192,7 +193,7 @@ def test_a_writer_that_was_killed_leaves_its_rows_and_no_lock(root: Path) -> Non
         "open_store(Path(sys.argv[1])).append(spans=run_rows('1', {'test': [('pytest', 0, 1)]}))\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
-    tests = Path(__file__).parents[2]
+    tests = Path(__file__).parents[3]
     child = subprocess.run([sys.executable, "-c", code, str(root)], env={**os.environ, "PYTHONPATH": str(tests)})
     assert child.returncode == -9
     with open_store(root) as store:
