@@ -95,8 +95,8 @@ def analyze_pipeline(runs: Sequence[PipelineRun]) -> PipelineAnalysis:
 
 
 def comparable_runs(runs: Sequence[PipelineRun]) -> list[PipelineRun]:
-    """The successful runs, or all where none succeeded: a failure cuts a run short, which is no speed-up."""
-    return [run for run in runs if run.result is Result.SUCCESS] or list(runs)
+    """The successful runs that have ended, or all where there are none: a failure's short time is no speed-up."""
+    return [run for run in runs if run.result is Result.SUCCESS and run.state is None] or list(runs)
 
 
 def _standings(runs: Sequence[PipelineRun], shares: Sequence[PathShare]) -> tuple[StepStanding, ...]:

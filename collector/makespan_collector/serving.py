@@ -18,6 +18,8 @@ from granian.net import SocketHolder  # type: ignore[attr-defined]
 from granian.server.common import AbstractServer
 from granian.server.mt import MTServer
 
+from makespan_collector.access.guard import Guard
+from makespan_collector.access.token_file import TOKEN_FILE, LiveTokens
 from makespan_collector.app import create_app
 from makespan_collector.receiving.admission import Admission
 from makespan_collector.receiving.limits import Limits
@@ -51,6 +53,7 @@ class Serving:
         grpc_port: For gRPC; 0 for a free one, None for none.
         tls: Listen with TLS on both.
         limits: Of the receivers.
+        require_token: Also from this very machine.
     """
 
     host: str = "127.0.0.1"
@@ -58,6 +61,7 @@ class Serving:
     grpc_port: int | None = None
     tls: TlsFiles | None = None
     limits: Limits = field(default_factory=Limits)
+    require_token: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +92,17 @@ def serve(store_dir: Path, serving: Serving, *, ready: Callable[[Endpoints], Non
         shown = f"[{bound_host}]" if ":" in bound_host else bound_host
         url = f"{'http' if serving.tls is None else 'https'}://{shown}:{bound_port}"
         admission = Admission(serving.limits.max_in_flight_bytes, serving.limits.requests_per_s)
-        app = create_app(store, limits=serving.limits, admission=admission)
-        with _grpc_receivers(store, serving, admission, shown) as grpc_endpoint:
+        guard = Guard(LiveTokens(store_dir / TOKEN_FILE).by_id, anonymous_on_loopback=not serving.require_token)
+        app = create_app(store, limits=serving.limits, admission=admission, guard=guard)
+        with _grpc_receivers(store, serving, admission, guard, shown) as grpc_endpoint:
             _Server(listener, app, serving.tls, lambda: ready(Endpoints(url, grpc_endpoint))).run()
         store.compact()
 
 
 @contextmanager
-def _grpc_receivers(store: Store, serving: Serving, admission: Admission, host: str) -> Iterator[str | None]:
+def _grpc_receivers(
+    store: Store, serving: Serving, admission: Admission, guard: Guard, host: str
+) -> Iterator[str | None]:
     """Listen for gRPC as well, where it is wanted and grpcio is there."""
     if serving.grpc_port is None:
         yield None
@@ -112,7 +119,9 @@ def _grpc_receivers(store: Store, serving: Serving, admission: Admission, host: 
     if serving.tls is not None:
         pair = (serving.tls.key.read_bytes(), serving.tls.certificate.read_bytes())
         credentials = grpc.ssl_server_credentials([pair])
-    receivers = GrpcReceivers(store, serving.limits, admission, f"{host}:{serving.grpc_port}", credentials=credentials)
+    receivers = GrpcReceivers(
+        store, serving.limits, admission, f"{host}:{serving.grpc_port}", guard, credentials=credentials
+    )
     receivers.start()
     try:
         yield f"{host}:{receivers.port}"

@@ -99,8 +99,17 @@ def test_the_page_lists_the_commands_in_the_order_of_the_overview() -> None:
 def test_the_page_lists_every_option_of_a_command_and_no_other(name: str) -> None:
     parser = argparse.ArgumentParser()
     load_command(name).configure(parser)
-    declared = {text for action in parser._actions for text in action.option_strings if text.startswith("--")}
-    assert _options(_rows()[name][2]) == declared - {"--help"}
+    assert _options(_rows()[name][2]) == _declared(parser) - {"--help"}
+
+
+def _declared(parser: argparse.ArgumentParser) -> set[str]:
+    """Long options of a parser and of its subcommands."""
+    found: set[str] = set()
+    for action in parser._actions:
+        found |= {text for text in action.option_strings if text.startswith("--")}
+        if isinstance(action, argparse._SubParsersAction):
+            found = found.union(*map(_declared, action.choices.values()))
+    return found
 
 
 def test_the_page_lists_the_options_of_the_agents_commands() -> None:

@@ -1,7 +1,7 @@
 """Collect spans, samples and log records over OTLP (HTTP and gRPC) into the embedded store, until SIGTERM or Ctrl-C.
 
 Senders point OTEL_EXPORTER_OTLP_ENDPOINT (or MAKESPAN_ENDPOINT) at the printed URL. Data is on the disk
-before a request is answered. Nothing is authenticated: listen on loopback, or behind a proxy that does it.
+before a request is answered. From this machine no token is needed; from others one of `makespan token create` is.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--tls-cert", type=Path, metavar="FILE", help="certificate chain (PEM): listen with TLS")
     parser.add_argument("--tls-key", type=Path, metavar="FILE", help="its private key (PEM)")
+    parser.add_argument("--require-token", action="store_true", help="ask for a token also from this machine")
     parser.add_argument("--store", metavar="DIR", help="directory of the store, made if missing (setting: store)")
     parser.add_argument(
         "--json", action="store_true", help='print {"url", "grpc", "store"} instead of a sentence when ready'
@@ -56,7 +57,13 @@ def execute(arguments: argparse.Namespace) -> int:
     grpc_port = arguments.grpc_port
     if grpc_port is None and arguments.port == DEFAULT_PORT:
         grpc_port = GRPC_PORT
-    serving = Serving(arguments.host, arguments.port, None if grpc_port == _OFF else grpc_port, tls)
+    serving = Serving(
+        arguments.host,
+        arguments.port,
+        None if grpc_port == _OFF else grpc_port,
+        tls,
+        require_token=arguments.require_token,
+    )
     store_dir = Path(load_settings(Path.cwd(), flags={"store": arguments.store}).store)
 
     def ready(endpoints: Endpoints) -> None:

@@ -10,6 +10,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric, NumberDataPoint
@@ -41,7 +42,7 @@ class DecodedSamples:
 
 def decode_metrics(request: ExportMetricsServiceRequest) -> DecodedSamples:
     """Turn every point into part of a row or count it as rejected."""
-    readings: dict[_Key, dict[str, float | int]] = defaultdict(dict)
+    readings: dict[_Key, dict[str, Any]] = defaultdict(dict)
     rejected, reason = 0, ""
     for metric, resource in _metrics(request):
         column = _COLUMNS.get(metric.name)
@@ -51,7 +52,9 @@ def decode_metrics(request: ExportMetricsServiceRequest) -> DecodedSamples:
             continue
         for point in metric.gauge.data_points:
             try:
-                readings[_key(point, resource)][column] = _number(point, column)
+                reading = readings[_key(point, resource)]
+                reading[column] = _number(point, column)
+                reading["repository"] = text(resource, names.REPOSITORY)
             except RejectedError as error:
                 rejected += 1
                 reason = reason or f"metric {metric.name!r}: {error}"
@@ -93,6 +96,6 @@ def _number(point: NumberDataPoint, column: str) -> float | int:
     return round(value) if column in _WHOLE else float(value)
 
 
-def _row(key: _Key, values: Mapping[str, float | int]) -> SampleRow:
+def _row(key: _Key, values: Mapping[str, Any]) -> SampleRow:
     trace_id, span_id, time_ns = key
-    return SampleRow(trace_id=trace_id, span_id=span_id, time_ns=time_ns, **values)  # type: ignore[arg-type]
+    return SampleRow(trace_id=trace_id, span_id=span_id, time_ns=time_ns, **values)

@@ -111,6 +111,9 @@ class _Columns:
         self._found["kind"] = pc.fill_null(kind, SpanKind.DETAIL.value)
         in_tree = _true(pc.is_valid(kind))
         self._found["name"] = self._table.column("name")
+        repository = self._attributes.texts(names.REPOSITORY, text)
+        if repository is not None:
+            self._found["repository"] = repository
         if in_tree.any():
             self._tree(in_tree, kind)
         chosen = [
@@ -144,7 +147,8 @@ class _Columns:
         is_run = _true(pc.equal(kind, SpanKind.RUN.value))
         in_job = in_step | is_job
         self._required("provider", names.PROVIDER, in_tree)
-        self._required("repository", names.REPOSITORY, in_tree)
+        repository = self._found.get("repository")
+        attributes.odd |= in_tree if repository is None else in_tree & _true(pc.is_null(repository))
         self._required("run_id", names.PIPELINE_RUN_ID, in_tree)
         self._required("pipeline", names.PIPELINE_NAME, in_tree)
         attempt = attributes.wholes(names.RUN_ATTEMPT, small_whole, pa.int32(), _INT32_MAX)

@@ -96,6 +96,7 @@ def decode_span(span: Span, resource: Attributes) -> SpanRow:
             start_ns=start_ns,
             end_ns=end_ns,
             parent_span_id=parent,
+            repository=text(attributes, names.REPOSITORY),
             raw=span.SerializeToString(),
         )
     in_job = kind is not SpanKind.RUN

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent import futures
 from datetime import timedelta
 from typing import Any
+from urllib.parse import unquote
 
 import grpc
 from google.protobuf.any_pb2 import Any as AnyMessage
@@ -14,6 +15,8 @@ from google.protobuf.message import DecodeError
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 
+from makespan_collector.access.guard import AccessError, Guard
+from makespan_collector.access.tokens import Scope
 from makespan_collector.receiving.admission import Admission, BusyError
 from makespan_collector.receiving.limits import Limits
 from makespan_collector.receiving.signals import SIGNALS, Signal
@@ -34,8 +37,8 @@ class GrpcReceivers:
         limits: Of one request; `max_decompressed_bytes` bounds its message.
         admission: Shared with the HTTP receivers.
         address: `host:port`; port 0 takes a free one.
+        guard: Says who may send.
         credentials: For TLS; None listens in the clear.
-        interceptors: Asked before every call.
 
     Raises:
         UnavailableError: The port is taken, or the address is not ours.
@@ -47,13 +50,12 @@ class GrpcReceivers:
         limits: Limits,
         admission: Admission,
         address: str,
+        guard: Guard,
         *,
         credentials: grpc.ServerCredentials | None = None,
-        interceptors: Sequence[grpc.ServerInterceptor] = (),
     ) -> None:
         self._server = grpc.server(
             futures.ThreadPoolExecutor(_THREADS, thread_name_prefix="makespan-grpc"),
-            interceptors=tuple(interceptors),
             options=[
                 ("grpc.max_receive_message_length", limits.max_decompressed_bytes),
                 # Two servers on one port would share its requests in silence.
@@ -63,7 +65,7 @@ class GrpcReceivers:
             maximum_concurrent_rpcs=2 * _THREADS,
         )
         for signal in SIGNALS:
-            handler = grpc.unary_unary_rpc_method_handler(_receiver(signal, store, admission))
+            handler = grpc.unary_unary_rpc_method_handler(_receiver(signal, store, admission, guard))
             self._server.add_generic_rpc_handlers(
                 (grpc.method_handlers_generic_handler(signal.service, {"Export": handler}),)
             )
@@ -87,13 +89,21 @@ class GrpcReceivers:
         self._server.stop(_DRAIN_S).wait()
 
 
-def _receiver(signal: Signal, store: Store, admission: Admission) -> Callable[[bytes, grpc.ServicerContext], bytes]:
+def _receiver(
+    signal: Signal, store: Store, admission: Admission, guard: Guard
+) -> Callable[[bytes, grpc.ServicerContext], bytes]:
     def export(data: bytes, context: grpc.ServicerContext) -> bytes:
         try:
-            admission.count(context.peer())
+            peer = _address(context.peer())
+            headers = {key.lower(): value for key, value in context.invocation_metadata() if isinstance(value, str)}
+            grant = guard.grant(Scope.INGEST, headers.get("authorization"), peer, headers)
+            admission.count(grant.token_id or peer)
             with admission.room_for(len(data)):
-                contents = signal.decode(data)
+                contents = signal.decode_for(grant, data)
                 store.append(spans=contents.spans, samples=contents.samples)
+        except AccessError as error:
+            code = grpc.StatusCode.PERMISSION_DENIED if error.is_known else grpc.StatusCode.UNAUTHENTICATED
+            context.abort(code, str(error))
         except DecodeError as error:
             context.abort(
                 grpc.StatusCode.INVALID_ARGUMENT, f"the message is not an OTLP {signal.name} request: {error}"
@@ -106,6 +116,14 @@ def _receiver(signal: Signal, store: Store, admission: Admission) -> Callable[[b
         return answer
 
     return export
+
+
+def _address(peer: str) -> str:
+    """The address in a gRPC peer: `ipv4:127.0.0.1:5000` or `ipv6:%5B::1%5D:5000`."""
+    kind, _, place = peer.partition(":")
+    if kind not in ("ipv4", "ipv6"):
+        return ""
+    return unquote(place).rpartition(":")[0].strip("[]")
 
 
 def _come_back(context: grpc.ServicerContext, code: grpc.StatusCode, message: str, after_s: float) -> None:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import math
 from http import HTTPStatus
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response, request
 from google.protobuf.json_format import MessageToJson
 from google.protobuf.message import DecodeError, Message
 from google.rpc.status_pb2 import Status
 from werkzeug.exceptions import HTTPException
 
+from makespan_collector.access.guard import AccessError, Guard
+from makespan_collector.access.tokens import Grant, Scope
 from makespan_collector.otlp.json_messages import JsonRequestError
 from makespan_collector.receiving.admission import Admission, BusyError
 from makespan_collector.receiving.body import (
@@ -57,20 +59,22 @@ class RefusedRequestError(Exception):
         self.headers = headers
 
 
-def receivers(store: Store, limits: Limits, admission: Admission) -> Blueprint:
+def receivers(store: Store, limits: Limits, admission: Admission, guard: Guard) -> Blueprint:
     """The three receivers.
 
     Args:
         store: Open for writing.
         limits: Of one request.
         admission: Of all of them; shared with other transports.
+        guard: Says who may send.
     """
     blueprint = Blueprint("receivers", __name__)
     for signal in SIGNALS:
-        receiver = _Receiver(signal, store, limits, admission)
+        receiver = _Receiver(signal, store, limits, admission, guard)
         blueprint.add_url_rule(signal.path, signal.name, receiver, methods=["POST"])
     blueprint.register_error_handler(RefusedRequestError, _refused)
     blueprint.register_error_handler(BusyError, _busy)
+    blueprint.register_error_handler(AccessError, _not_allowed)
     blueprint.register_error_handler(UnavailableError, _unavailable)
     # Routing errors belong to no blueprint.
     blueprint.app_errorhandler(HTTPException)(_http_error)
@@ -80,15 +84,18 @@ def receivers(store: Store, limits: Limits, admission: Admission) -> Blueprint:
 class _Receiver:
     """The view of one signal."""
 
-    def __init__(self, signal: Signal, store: Store, limits: Limits, admission: Admission) -> None:
+    def __init__(self, signal: Signal, store: Store, limits: Limits, admission: Admission, guard: Guard) -> None:
         self._signal = signal
         self._store = store
         self._limits = limits
         self._admission = admission
+        self._guard = guard
         self.__name__ = signal.name
 
     def __call__(self) -> Response:
-        self._admission.count(g.get("client") or request.remote_addr or "")
+        peer = request.remote_addr
+        grant = self._guard.grant(Scope.INGEST, request.headers.get("Authorization"), peer, dict(request.headers))
+        self._admission.count(grant.token_id or peer or "")
         encoding = _encoding()
         as_json = _is_json()
         limits = self._limits
@@ -103,13 +110,13 @@ class _Receiver:
             except PayloadEncodingError as error:
                 raise RefusedRequestError(HTTPStatus.BAD_REQUEST, str(error)) from error
             with self._admission.room_for(len(data) - len(body) if len(data) > len(body) else 0):
-                contents = self._decode(data, as_json)
+                contents = self._decode(grant, data, as_json=as_json)
                 self._store.append(spans=contents.spans, samples=contents.samples)
         return _message(self._signal.answer(contents), HTTPStatus.OK)
 
-    def _decode(self, data: bytes, as_json: bool) -> Contents:
+    def _decode(self, grant: Grant, data: bytes, *, as_json: bool) -> Contents:
         try:
-            return self._signal.decode_json(data) if as_json else self._signal.decode(data)
+            return self._signal.decode_for(grant, data, as_json=as_json)
         except JsonRequestError as error:
             raise RefusedRequestError(HTTPStatus.BAD_REQUEST, str(error)) from error
         except DecodeError as error:
@@ -146,6 +153,13 @@ def _refused(error: RefusedRequestError) -> Response:
 def _busy(error: BusyError) -> Response:
     response = _error(HTTPStatus.TOO_MANY_REQUESTS, str(error))
     response.headers["Retry-After"] = str(math.ceil(error.retry_after_s))
+    return response
+
+
+def _not_allowed(error: AccessError) -> Response:
+    response = _error(HTTPStatus.FORBIDDEN if error.is_known else HTTPStatus.UNAUTHORIZED, str(error))
+    if not error.is_known:
+        response.headers["WWW-Authenticate"] = 'Bearer realm="makespan", Basic realm="makespan"'
     return response
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from google.protobuf.message import DecodeError, Message
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
@@ -16,6 +18,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
+from makespan_collector.access.tokens import Grant
 from makespan_collector.otlp.json_messages import parse_json
 from makespan_collector.otlp.logs import decode_logs
 from makespan_collector.otlp.metrics import decode_metrics
@@ -35,6 +38,21 @@ class Contents:
     samples: Samples = ()
     rejected: int = 0
     reason: str = ""
+
+    def covered_by(self, grant: Grant) -> Contents:
+        """What of it belongs to the projects of a grant."""
+        rejected, spans = 0, self.spans
+        if isinstance(spans, pa.RecordBatch):
+            allowed = {name for name in set(spans.column("repository").to_pylist()) if name and grant.covers(name)}
+            kept = spans.filter(pc.is_in(spans.column("repository"), value_set=pa.array(allowed, pa.string())))
+            rejected, spans = spans.num_rows - kept.num_rows, kept
+        elif spans:
+            rows = tuple(row for row in spans if row.repository and grant.covers(row.repository))
+            rejected, spans = len(spans) - len(rows), rows
+        samples = tuple(row for row in self.samples if row.repository and grant.covers(row.repository))
+        rejected += len(self.samples) - len(samples)
+        reason = f"the token {grant.token_id} is bound to {', '.join(grant.projects)}" if rejected else ""
+        return Contents(spans, samples, self.rejected + rejected, self.reason or reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +88,16 @@ class Signal:
             JsonRequestError: It is none; the message says where.
         """
         return self._decode(parse_json(self.request, data).SerializeToString())
+
+    def decode_for(self, grant: Grant, data: bytes, *, as_json: bool = False) -> Contents:
+        """Decode a request of somebody who may send for some projects only: the rest counts as rejected.
+
+        Raises:
+            DecodeError: It is no request.
+            JsonRequestError: Nor is it one in JSON.
+        """
+        contents = self.decode_json(data) if as_json else self.decode(data)
+        return contents if not grant.projects else contents.covered_by(grant)
 
     def answer(self, contents: Contents) -> Message:
         """The response to a request whose contents are kept; a full success says nothing (OTLP 1.5)."""

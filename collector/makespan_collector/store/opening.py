@@ -15,6 +15,8 @@ FORMAT_FILE = "format"
 FORMAT = 2
 """1: logs that do not name their columns. 2: logs that do; what was written in 1 stays readable."""
 _OLDER = ("1",)
+_KEPT_BESIDE = {"tokens.json", "tokens.json.lock"}
+"""What may be made in the directory before the store is."""
 
 
 def open_store(path: Path, *, read_only: bool = False) -> Store:
@@ -48,7 +50,7 @@ def _create(path: Path) -> None:
             # An older release must not append to this store from now on.
             _mark(path)
         return
-    known = {table.name for table in TABLES}
+    known = {table.name for table in TABLES} | _KEPT_BESIDE
     foreign = sorted(entry.name for entry in path.iterdir() if entry.name not in known and entry.suffix != ".tmp")
     if foreign:
         raise InputError(f"{path} is not a store and not empty (it holds {foreign[0]!r}); name another directory")

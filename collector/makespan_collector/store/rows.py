@@ -117,7 +117,11 @@ class SpanRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleRow:
-    """What one request said of a step at one instant; rows of the same step and instant complete each other."""
+    """What one request said of a step at one instant; rows of the same step and instant complete each other.
+
+    Attributes:
+        repository: Whose step it is, as the sender says; decides what a token may send, and is not kept.
+    """
 
     trace_id: str
     span_id: str
@@ -133,3 +137,4 @@ class SampleRow:
     host_disk_used_bytes: int | None = None
     host_disk_read_bytes_per_s: float | None = None
     host_disk_write_bytes_per_s: float | None = None
+    repository: str | None = None

@@ -15,6 +15,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2_grpc import Me
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceServiceStub
 
+from makespan_collector.access.guard import Guard
 from makespan_collector.receiving.admission import Admission
 from makespan_collector.receiving.grpc_server import GrpcReceivers
 from makespan_collector.receiving.limits import Limits
@@ -38,7 +39,7 @@ def admission() -> Admission:
 
 @pytest.fixture
 def channel(store: Store, admission: Admission) -> Iterator[grpc.Channel]:
-    receivers = GrpcReceivers(store, Limits(max_decompressed_bytes=100_000), admission, "127.0.0.1:0")
+    receivers = GrpcReceivers(store, Limits(max_decompressed_bytes=100_000), admission, "127.0.0.1:0", Guard(dict))
     receivers.start()
     with grpc.insecure_channel(f"127.0.0.1:{receivers.port}") as opened:
         yield opened
@@ -117,9 +118,9 @@ def test_a_message_over_the_limit_is_refused_unread(channel: grpc.Channel, store
 
 
 def test_a_port_in_use_is_said(store: Store, admission: Admission) -> None:
-    first = GrpcReceivers(store, Limits(), admission, "127.0.0.1:0")
+    first = GrpcReceivers(store, Limits(), admission, "127.0.0.1:0", Guard(dict))
     first.start()
 
     with pytest.raises(UnavailableError, match="--grpc-port"):
-        GrpcReceivers(store, Limits(), admission, f"127.0.0.1:{first.port}")
+        GrpcReceivers(store, Limits(), admission, f"127.0.0.1:{first.port}", Guard(dict))
     first.stop()

@@ -119,7 +119,8 @@ def test_log_records_are_kept_and_strangers_counted(client: FlaskClient) -> None
 def test_a_receiver_takes_post_alone_and_says_so(client: FlaskClient) -> None:
     answer = client.get("/v1/traces")
 
-    assert (answer.status_code, answer.headers["Allow"]) == (405, "OPTIONS, POST")
+    assert answer.status_code == 405
+    assert set(answer.headers["Allow"].split(", ")) == {"OPTIONS", "POST"}
 
 
 def test_more_bytes_than_there_is_room_for_are_told_to_come_back(store: Store) -> None:

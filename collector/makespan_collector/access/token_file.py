@@ -1,0 +1,143 @@
+"""The tokens of one store: a file that only its owner may read, replaced as a whole."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import stat
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from makespan_collector.access.tokens import Scope, Token
+from makespan_model.errors import InputError, UnavailableError
+
+TOKEN_FILE = "tokens.json"  # noqa: S105 - a file's name
+_CHECK_AFTER_S = 1.0
+"""How long a changed file may go unnoticed: looking at it costs 2 µs, a thousand times a second."""
+
+
+def read_tokens(path: Path) -> tuple[Token, ...]:
+    """The tokens in order of their making; none where there is no file.
+
+    Raises:
+        InputError: Others may read the file, or it is not one of tokens.
+    """
+    try:
+        mode = path.stat().st_mode
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        return ()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: {error}") from error
+    if stat.S_IMODE(mode) & 0o077:
+        raise InputError(f"{path}: others than its owner may read it; run `chmod 600 {path}`")
+    try:
+        return tuple(_token(entry) for entry in json.loads(text)["tokens"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: not a file of tokens ({error!r}); restore it, or delete it to begin anew") from error
+
+
+def change_tokens(path: Path, change: Callable[[tuple[Token, ...]], tuple[Token, ...]]) -> tuple[Token, ...]:
+    """Replace the tokens by what `change` makes of them; two that change at once take turns.
+
+    Raises:
+        InputError: As `read_tokens`.
+        UnavailableError: The file cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _held(path.with_name(f"{path.name}.lock")):
+            tokens = change(read_tokens(path))
+            _replace(path, json.dumps({"tokens": [_entry(token) for token in tokens]}, indent=1))
+    except OSError as error:
+        raise UnavailableError(f"cannot write {path}: {error.strerror or error}") from error
+    return tokens
+
+
+class LiveTokens:
+    """The tokens of a file, read again when it has changed.
+
+    Args:
+        path: The file; need not be there.
+        clock_s: Monotonic seconds.
+
+    Raises:
+        InputError: As `read_tokens`. A file that is spoilt later leaves the tokens as they were.
+    """
+
+    def __init__(self, path: Path, clock_s: Callable[[], float] = time.monotonic) -> None:
+        self._path = path
+        self._clock_s = clock_s
+        self._checked_s = clock_s()
+        self._stamp = _stamp(path)
+        self._by_id = {token.token_id: token for token in read_tokens(path)}
+
+    def by_id(self) -> Mapping[str, Token]:
+        """The tokens by their id."""
+        now_s = self._clock_s()
+        if now_s - self._checked_s >= _CHECK_AFTER_S:
+            self._checked_s = now_s
+            stamp = _stamp(self._path)
+            if stamp != self._stamp:
+                try:
+                    self._by_id = {token.token_id: token for token in read_tokens(self._path)}
+                    self._stamp = stamp
+                except InputError:
+                    pass  # Looked at again in a second; whoever spoilt it mends it.
+        return self._by_id
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size
+
+
+@contextmanager
+def _held(path: Path) -> Iterator[None]:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _replace(path: Path, text: str) -> None:
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.rename(path)
+
+
+def _entry(token: Token) -> dict[str, Any]:
+    return {
+        "id": token.token_id,
+        "name": token.name,
+        "sha256": token.digest,
+        "scopes": sorted(token.scopes),
+        "projects": list(token.projects),
+        "created_ns": token.created_ns,
+        "expires_ns": token.expires_ns,
+    }
+
+
+def _token(entry: Mapping[str, Any]) -> Token:
+    return Token(
+        token_id=str(entry["id"]),
+        name=str(entry["name"]),
+        digest=str(entry["sha256"]),
+        scopes=frozenset(Scope(scope) for scope in entry["scopes"]),
+        projects=tuple(str(project) for project in entry["projects"]),
+        created_ns=int(entry["created_ns"]),
+        expires_ns=None if entry["expires_ns"] is None else int(entry["expires_ns"]),
+    )
