@@ -1,0 +1,3 @@
+"""What is to be expected: when a running pipeline will end."""
+
+__all__ = ["remaining_time"]
