@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
+from makespan_collector.store.rows import SpanRow
 from makespan_collector.store.schema import Samples, Spans
 from makespan_model.evidence import FileAccesses, TestRun
 from makespan_model.records import PipelineRun, Sample
@@ -64,6 +65,9 @@ class Store(Protocol):
 
     def file_accesses(self, trace_id: str, span_id: str) -> FileAccesses | None:
         """The files one step used; None when they were not traced."""
+
+    def details(self, trace_ids: Collection[str]) -> list[SpanRow]:
+        """Everything kept of these traces, log records too: each row once, ordered by trace and start."""
 
     def compact(self) -> None:
         """Rewrite what was appended into the form that is fastest to query; nothing is lost or changed."""

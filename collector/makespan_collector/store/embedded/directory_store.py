@@ -11,12 +11,13 @@ from types import TracebackType
 from typing import Self
 
 from makespan_collector.store.contract import PipelineSummary
-from makespan_collector.store.embedded import evidence_queries, run_queries
+from makespan_collector.store.embedded import detail_queries, evidence_queries, run_queries
 from makespan_collector.store.embedded.compaction import compact_table, remove_superseded
 from makespan_collector.store.embedded.group_commit import GroupCommit
 from makespan_collector.store.embedded.log_segment import LogWriter, repair_log
 from makespan_collector.store.embedded.segments import list_segments, log_path
 from makespan_collector.store.embedded.writer_lock import WriterLock
+from makespan_collector.store.rows import SpanRow
 from makespan_collector.store.schema import (
     SAMPLES,
     SEQUENCE_SHIFT,
@@ -90,6 +91,10 @@ class EmbeddedReader:
     def file_accesses(self, trace_id: str, span_id: str) -> FileAccesses | None:
         """See `Store.file_accesses`."""
         return evidence_queries.file_accesses(self._root, trace_id, span_id)
+
+    def details(self, trace_ids: Collection[str]) -> list[SpanRow]:
+        """See `Store.details`."""
+        return detail_queries.details(self._root, trace_ids)
 
     def compact(self) -> None:
         """Raise: this store was opened for reading."""
