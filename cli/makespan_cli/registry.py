@@ -16,6 +16,7 @@ COMMANDS = {
     "flush": ("flush", "send what is spooled"),
     "exec": ("exec_", "run a workflow here, under the agent"),
     "serve": ("serve", "collect spans and samples over OTLP/HTTP"),
+    "store": ("store", "look after the history: info, backup, restore, prune"),
     "token": ("token", "who may send to a collector and read from it"),
     "steps": ("steps", "name the steps of a GitHub workflow for the agent"),
     "analyze": ("analyze", "where the time of a pipeline goes"),

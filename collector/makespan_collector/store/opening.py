@@ -12,9 +12,10 @@ from makespan_collector.store.schema import TABLES
 from makespan_model.errors import InputError, UnavailableError
 
 FORMAT_FILE = "format"
-FORMAT = 2
-"""1: logs that do not name their columns. 2: logs that do; what was written in 1 stays readable."""
-_OLDER = ("1",)
+FORMAT = 3
+"""1: logs that do not name their columns. 2: logs that do. 3: a table of summaries. What was written in an older
+one stays readable, and the first writer makes a store of this format of it."""
+_OLDER = ("1", "2")
 _KEPT_BESIDE = {"tokens.json", "tokens.json.lock"}
 """What may be made in the directory before the store is."""
 
@@ -41,12 +42,19 @@ def open_store(path: Path, *, read_only: bool = False) -> Store:
     return EmbeddedStore(path)
 
 
+def stored_format(path: Path) -> str:
+    """The format number a store's directory says it has."""
+    return _format(path)
+
+
 def _create(path: Path) -> None:
     path.mkdir(parents=True, exist_ok=True)
     marker = path / FORMAT_FILE
     if marker.exists():
         _check_format(path)
         if _format(path) != str(FORMAT):
+            for table in TABLES:
+                (path / table.name).mkdir(exist_ok=True)
             # An older release must not append to this store from now on.
             _mark(path)
         return

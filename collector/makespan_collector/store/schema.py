@@ -103,6 +103,23 @@ _SAMPLES = pa.schema(
     ]
 )
 
+_SUMMARIES = pa.schema(
+    [
+        ("seq", pa.int64()),
+        ("trace_id", pa.string()),
+        ("span_id", pa.string()),
+        ("samples", pa.int64()),
+        ("first_ns", pa.int64()),
+        ("last_ns", pa.int64()),
+        ("cpu_cores_p50", pa.float64()),
+        ("cpu_cores_p95", pa.float64()),
+        ("cpu_cores_max", pa.float64()),
+        ("memory_bytes_p50", pa.float64()),
+        ("memory_bytes_p95", pa.float64()),
+        ("memory_bytes_max", pa.int64()),
+    ]
+)
+
 # What the columns were while logs did not say so themselves (`MKSPLOG1`): never to be changed.
 _FIRST_SPANS = [
     "seq",
@@ -159,6 +176,7 @@ class TableSchema:
         key: Columns that make a row the same row; the later one wins.
         first_columns: Those of logs whose segment does not name its columns.
         order: Columns a compacted segment is sorted by, so that a query skips most row groups.
+        time: The column that says how old a row is.
     """
 
     name: str
@@ -166,6 +184,7 @@ class TableSchema:
     first_columns: pa.Schema
     key: tuple[str, ...]
     order: tuple[str, ...]
+    time: str
 
 
 SPANS = TableSchema(
@@ -174,6 +193,7 @@ SPANS = TableSchema(
     pa.schema([_SPANS.field(name) for name in _FIRST_SPANS]),
     ("trace_id", "span_id"),
     ("repository", "pipeline", "start_ns", "trace_id"),
+    "start_ns",
 )
 # Rows of one instant come from several metrics, so a later row completes the earlier one instead of replacing it.
 SAMPLES = TableSchema(
@@ -182,8 +202,13 @@ SAMPLES = TableSchema(
     pa.schema([_SAMPLES.field(name) for name in _FIRST_SAMPLES]),
     ("trace_id", "span_id", "time_ns"),
     ("trace_id", "span_id", "time_ns"),
+    "time_ns",
 )
-TABLES = (SPANS, SAMPLES)
+# What the samples of a step said, once they were pruned.
+SUMMARIES = TableSchema(
+    "summaries", _SUMMARIES, _SUMMARIES, ("trace_id", "span_id"), ("trace_id", "span_id"), "last_ns"
+)
+TABLES = (SPANS, SAMPLES, SUMMARIES)
 
 _span_values = attrgetter(*_SPANS.names[1:])
 _sample_values = attrgetter(*_SAMPLES.names[1:])

@@ -99,4 +99,4 @@ def test_a_store_of_the_first_format_is_read_and_goes_on_in_the_newest(tmp_path:
         for _ in range(2):
             assert [run.jobs[0].steps[0].usage.host_cpus for run in store.runs()] == [None, None, 4]
             store.compact()
-    assert (root / "format").read_text() == "2\n"
+    assert (root / "format").read_text() == "3\n"

@@ -1,10 +1,12 @@
 """The embedded store: a directory of Arrow logs and Parquet segments, queried by DuckDB."""
 
 __all__ = [
+    "backup",
     "compaction",
     "directory_store",
     "evidence_queries",
     "group_commit",
+    "inspection",
     "log_segment",
     "merging",
     "queries",

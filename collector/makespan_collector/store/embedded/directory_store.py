@@ -11,10 +11,11 @@ from types import TracebackType
 from typing import Self
 
 from makespan_collector.store.contract import PipelineSummary
-from makespan_collector.store.embedded import detail_queries, evidence_queries, run_queries
+from makespan_collector.store.embedded import detail_queries, evidence_queries, retention, run_queries
 from makespan_collector.store.embedded.compaction import compact_table, remove_superseded
 from makespan_collector.store.embedded.group_commit import GroupCommit
 from makespan_collector.store.embedded.log_segment import LogWriter, repair_log
+from makespan_collector.store.embedded.retention import Pruned
 from makespan_collector.store.embedded.segments import list_segments, log_path
 from makespan_collector.store.embedded.writer_lock import WriterLock
 from makespan_collector.store.rows import SpanRow
@@ -22,6 +23,7 @@ from makespan_collector.store.schema import (
     SAMPLES,
     SEQUENCE_SHIFT,
     SPANS,
+    SUMMARIES,
     TABLES,
     Samples,
     Spans,
@@ -150,6 +152,38 @@ class EmbeddedStore(EmbeddedReader):
                     log.rotate()
             for log in self._logs.values():
                 log.compact()
+
+    def prune(self, *, samples_before_ns: int | None = None, runs_before_ns: int | None = None) -> Pruned:
+        """Take out samples of steps, and whole runs, that ended before; samples are summarised first.
+
+        Raises:
+            UnavailableError: A segment could not be read or written; what was done so far stays done.
+        """
+        self.compact()
+        try:
+            return self._prune(samples_before_ns, runs_before_ns)
+        except OSError as error:
+            raise UnavailableError(f"cannot write to the store {self._root}: {error.strerror or error}") from error
+
+    def _prune(self, samples_before_ns: int | None, runs_before_ns: int | None) -> Pruned:
+        samples = spans = summarised = 0
+        if samples_before_ns is not None:
+            steps = retention.old_steps(self._root, samples_before_ns)
+            summaries = retention.summaries_of(self._root, steps)
+            if len(summaries):
+                with self._writing:
+                    self._raise_if_closed()
+                    self._logs[SUMMARIES.name].append([summaries])
+            summarised = len(summaries)
+            with self._compacting:
+                samples += retention.remove_rows(self._root, SAMPLES, steps)
+        if runs_before_ns is not None:
+            runs = retention.old_runs(self._root, runs_before_ns)
+            with self._compacting:
+                samples += retention.remove_rows(self._root, SAMPLES, runs)
+                retention.remove_rows(self._root, SUMMARIES, runs)
+                spans += retention.remove_rows(self._root, SPANS, runs)
+        return Pruned(samples, spans, summarised)
 
     def close(self) -> None:
         """Stop writing, after a compaction under way; everything acknowledged is on the disk already."""

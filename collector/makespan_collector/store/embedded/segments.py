@@ -59,10 +59,17 @@ class Listing:
 
 def list_segments(folder: Path) -> Listing:
     """Read a table's folder; files with other names are not ours and are left alone."""
+    if not folder.is_dir():
+        return Listing((), ())  # A store of a format that had not this table, opened for reading.
     found = sorted(segment for path in folder.iterdir() if (segment := _parse(path)) is not None)
     superseded = tuple(segment for segment in found if any(other.covers(segment) for other in found))
     gone = set(superseded)
     return Listing(tuple(segment for segment in found if segment not in gone), superseded)
+
+
+def is_segment_name(name: str) -> bool:
+    """Whether a file of this name is a segment."""
+    return _parse(Path(name)) is not None
 
 
 def log_path(folder: Path, number: int) -> Path:

@@ -302,8 +302,8 @@ def test_a_directory_with_other_files_is_not_taken_over(tmp_path: Path) -> None:
 @pytest.mark.parametrize("read_only", [False, True])
 def test_a_newer_format_is_refused(root: Path, read_only: bool) -> None:
     open_store(root).close()
-    (root / "format").write_text("3\n")
-    with pytest.raises(InputError, match="says '3'; this version of makespan reads formats up to 2"):
+    (root / "format").write_text("4\n")
+    with pytest.raises(InputError, match="says '4'; this version of makespan reads formats up to 3"):
         open_store(root, read_only=read_only)
 
 

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from makespan_cli.main import main
+from makespan_collector.store.opening import open_store
+from makespan_model.errors import ExitCode
+from support.span_rows import run_rows
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = tmp_path / "store"
+    with open_store(root) as store:
+        store.append(spans=run_rows("1", {"test": [("pytest", 0, 9)]}))
+    return root
+
+
+def _result(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, object]:
+    assert main(["store", *arguments, "--json"]) == ExitCode.SUCCESS
+    found: dict[str, object] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def test_info_shows_tables_runs_and_times(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = _result(capsys, "info", "--store", str(root))
+    assert (found["format"], found["runs"], found["pipelines"]) == ("3", 1, 1)
+
+    assert main(["store", "info", "--store", str(root)]) == ExitCode.SUCCESS
+    shown = capsys.readouterr().out
+    assert "1 runs of 1 pipelines" in shown.replace("\n", " ")
+    assert "2023-11-14" in shown
+
+
+def test_a_backup_is_restored(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    archive, again = str(tmp_path / "b.tar.zst"), str(tmp_path / "again")
+
+    _result(capsys, "backup", archive, "--store", str(root))
+    assert _result(capsys, "restore", archive, "--store", again)["pipelines"] == 1
+
+    assert main(["store", "restore", archive, "--store", again]) == ExitCode.UNAVAILABLE
+    assert "not empty" in capsys.readouterr().err
+
+
+def test_a_dry_run_changes_nothing_and_the_prune_takes_what_it_said(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("prune", "--runs-older-than", "1d", "--store", str(root))
+
+    foreseen = _result(capsys, *arguments, "--dry-run")
+    assert (foreseen["spans"], foreseen["dry_run"]) == (3, True)
+    with open_store(root, read_only=True) as store:
+        assert len(store.runs()) == 1
+
+    assert _result(capsys, *arguments)["spans"] == 3
+    with open_store(root, read_only=True) as store:
+        assert store.runs() == []
+
+
+def test_an_older_format_is_migrated(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (root / "format").write_text("2\n")
+
+    assert _result(capsys, "migrate", "--store", str(root)) == {"before": "2", "after": "3"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["prune"], ExitCode.USAGE, "--samples-older-than 30d"),
+        (["restore", "nowhere"], ExitCode.UNAVAILABLE, "nowhere"),
+        (["info"], ExitCode.UNAVAILABLE, "no history"),
+        (["prune", "--runs-older-than", "1d"], ExitCode.UNAVAILABLE, "no history"),
+    ],
+)
+def test_what_cannot_be_done_is_said(
+    arguments: list[str],
+    code: ExitCode,
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert main(["store", *arguments]) == code
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / ".makespan" / "store").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"), [(["prune", "--runs-older-than", "soon"], "such as 30d"), ([], "ACTION")]
+)
+def test_a_wrong_argument_is_a_usage_error(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["store", *arguments])
+
+    assert ended.value.code == ExitCode.USAGE
+    assert message in capsys.readouterr().err
