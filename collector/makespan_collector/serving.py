@@ -11,16 +11,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-from granian.constants import Interfaces
-from granian.net import SocketHolder  # type: ignore[attr-defined]
-from granian.server.common import AbstractServer
-from granian.server.mt import MTServer
 
 from makespan_collector.access.guard import Guard
 from makespan_collector.access.token_file import TOKEN_FILE, LiveTokens
 from makespan_collector.app import create_app
+from makespan_collector.gateway import Gateway
+from makespan_collector.http_server import BACKLOG, HttpServer
 from makespan_collector.receiving.admission import Admission
 from makespan_collector.receiving.limits import Limits
 from makespan_collector.store.contract import Store
@@ -29,7 +25,6 @@ from makespan_model.errors import InputError, UnavailableError, UsageError
 
 # A request waits for a disk flush, not for the CPU: this many can share one flush.
 _THREADS = 16
-_BACKLOG = 128
 
 
 _log = logging.getLogger(__name__)
@@ -95,7 +90,9 @@ def serve(store_dir: Path, serving: Serving, *, ready: Callable[[Endpoints], Non
         guard = Guard(LiveTokens(store_dir / TOKEN_FILE).by_id, anonymous_on_loopback=not serving.require_token)
         app = create_app(store, limits=serving.limits, admission=admission, guard=guard)
         with _grpc_receivers(store, serving, admission, guard, shown) as grpc_endpoint:
-            _Server(listener, app, serving.tls, lambda: ready(Endpoints(url, grpc_endpoint))).run()
+            gateway = Gateway(app, serving.limits, admission, _THREADS)
+            tls = None if serving.tls is None else (serving.tls.certificate, serving.tls.key)
+            HttpServer(listener, gateway, tls, lambda: ready(Endpoints(url, grpc_endpoint))).run()
         store.compact()
 
 
@@ -138,52 +135,6 @@ def _check_tls(tls: TlsFiles | None) -> None:
         raise InputError(f"TLS with {tls.certificate} and {tls.key}: {error}") from error
 
 
-class _Server(MTServer):
-    """Granian's server of worker threads, on a listening socket of ours, in this one process.
-
-    Its public WSGI server puts the application into a child process, which would outlive a killed
-    parent together with the store's lock; and it listens with SO_REUSEPORT, which hides that a port is
-    taken. Its server of threads is meant for free-threaded Python, but runs under the GIL just as well.
-    """
-
-    def __init__(
-        self, listener: socket.socket, app: Callable[..., Any], tls: TlsFiles | None, ready: Callable[[], None]
-    ) -> None:
-        host, port = listener.getsockname()[:2]
-        super().__init__(
-            "makespan_collector.app",
-            address=host,
-            port=port,
-            interface=Interfaces.WSGI,
-            blocking_threads=_THREADS,
-            backpressure=4 * _THREADS,
-            websockets=False,
-            log_enabled=False,
-            ssl_cert=None if tls is None else tls.certificate,
-            ssl_key=None if tls is None else tls.key,
-        )
-        self._listener = listener
-        self._app = app
-        self._ready = ready
-
-    def run(self) -> None:
-        """Serve until a signal."""
-        AbstractServer.serve(self, target_loader=lambda: self._app, wrap_loader=False)
-
-    def startup(self, spawn_target: Any, target_loader: Any) -> None:
-        """Start the worker threads, then say so."""
-        super().startup(spawn_target, target_loader)  # type: ignore[no-untyped-call]
-        self._ready()
-
-    def _init_shared_socket(self) -> None:
-        self._ssp = None
-        # The holder closes the descriptor it is given, so it must be the only owner.
-        self._shd = SocketHolder(self._listener.detach(), False, _BACKLOG)  # type: ignore[call-arg, assignment]
-
-    def _check_gil(self) -> None:
-        pass
-
-
 def _listen(host: str, port: int) -> socket.socket:
     if not 0 <= port <= 65535:
         raise UsageError(f"port must be 0 to 65535, not {port}")
@@ -198,7 +149,7 @@ def _listen(host: str, port: int) -> socket.socket:
         # Lets a restarted collector have its port back while old connections linger; two listeners still collide.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
-        listener.listen(_BACKLOG)
+        listener.listen(BACKLOG)
         listener.setblocking(False)
     except OSError as error:
         listener.close()

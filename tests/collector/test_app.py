@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -18,7 +19,7 @@ from makespan_collector.receiving.limits import Limits
 from makespan_collector.store.contract import Store
 from makespan_collector.store.opening import open_store
 from makespan_model import vocabulary as names
-from support.span_rows import step_request
+from support.span_rows import EPOCH, step_request
 
 PROTOBUF = "application/x-protobuf"
 
@@ -66,11 +67,40 @@ def test_a_gzip_body_is_understood(client: FlaskClient, store: Store) -> None:
 
 
 def test_rejected_spans_are_named_in_the_partial_success(client: FlaskClient, store: Store) -> None:
-    data = step_request(without=[names.PIPELINE_NAME]).SerializeToString()
-    answer = client.post("/v1/traces", data=data, content_type=PROTOBUF)
+    request = step_request()
+    request.resource_spans.append(step_request(without=[names.PIPELINE_NAME]).resource_spans[0])
+    answer = client.post("/v1/traces", data=request.SerializeToString(), content_type=PROTOBUF)
     partial = ExportTraceServiceResponse.FromString(answer.data).partial_success
     assert (answer.status_code, partial.rejected_spans) == (200, 1)
     assert "cicd.pipeline.name" in partial.error_message
+    assert len(store.runs()) == 1
+
+
+# 2**63 ns is 1677 where it was meant to have a sign; 2**64 - 1 is in 2554.
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ({"trace_id": b"\1" * 15}, "trace id must be 16 bytes"),
+        ({"trace_id": bytes(16)}, "trace id"),
+        ({"start_ns": 0, "end_ns": 0}, "start"),
+        ({"start_ns": 2**63, "end_ns": 2**63}, "start"),
+        ({"start_ns": 2**64 - 1, "end_ns": 2**64 - 1}, "start"),
+        ({"start_ns": EPOCH, "end_ns": EPOCH - 1}, "ends before it starts"),
+        ({"without": [names.PIPELINE_NAME]}, "lacks cicd.pipeline.name"),
+    ],
+)
+@pytest.mark.parametrize("copies", [1, 100])
+def test_a_request_none_of_whose_spans_can_be_kept_is_refused(
+    store: Store, wrong: dict[str, Any], reason: str, copies: int
+) -> None:
+    client = create_app(store).test_client()
+    request = step_request(**wrong)
+    spans = request.resource_spans[0].scope_spans[0].spans
+    spans.extend([spans[0]] * (copies - 1))
+    answer = client.post("/v1/traces", data=request.SerializeToString(), content_type=PROTOBUF)
+    assert answer.status_code == 400
+    assert f"none of the {copies} spans can be kept" in Status.FromString(answer.data).message
+    assert reason in Status.FromString(answer.data).message
     assert store.runs() == []
 
 

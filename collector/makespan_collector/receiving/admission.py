@@ -5,9 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
 
+ROOM_KEY = "makespan.room"
+"""Where a WSGI environment holds the `Room` of its request."""
 _BURST_S = 10.0
 """How many seconds' worth of requests may come at once: an agent flushes a job's steps together."""
 _MOST_CLIENTS = 10_000
@@ -45,22 +48,36 @@ class Admission:
         self._clients: OrderedDict[str, tuple[float, float]] = OrderedDict()
         self.in_flight_bytes = 0
 
-    @contextmanager
-    def room_for(self, size_bytes: int) -> Iterator[None]:
-        """Hold room for a request while it is decoded and stored.
+    def room(self) -> Room:
+        """Room for one request, of no size yet."""
+        return Room(self)
+
+    def room_for(self, size_bytes: int) -> Room:
+        """Room for a request of a known size.
 
         Raises:
             BusyError: There is none.
         """
+        room = Room(self)
+        room.grow(size_bytes)
+        return room
+
+    def take(self, size_bytes: int, held_bytes: int) -> None:
+        """Count bytes of a request that holds some already.
+
+        Raises:
+            BusyError: They are too many for what other requests hold.
+        """
         with self._lock:
-            if self.in_flight_bytes and self.in_flight_bytes + size_bytes > self._max_bytes:
-                raise BusyError(f"{self.in_flight_bytes} bytes wait for the store already; send it again", 1.0)
+            others_bytes = self.in_flight_bytes - held_bytes
+            if others_bytes and self.in_flight_bytes + size_bytes > self._max_bytes:
+                raise BusyError(f"{others_bytes} bytes of other requests are under way; send it again", 1.0)
             self.in_flight_bytes += size_bytes
-        try:
-            yield
-        finally:
-            with self._lock:
-                self.in_flight_bytes -= size_bytes
+
+    def give(self, size_bytes: int) -> None:
+        """Count bytes no longer."""
+        with self._lock:
+            self.in_flight_bytes -= size_bytes
 
     def count(self, client: str) -> None:
         """Count a request of a client (token bucket).
@@ -81,3 +98,31 @@ class Admission:
                 self._clients.popitem(last=False)
         if not allowed:
             raise BusyError(f"more than {self._rate:g} requests a second", (1.0 - tokens) / self._rate)
+
+
+class Room:
+    """The memory of one request, given back at the end of a `with` block."""
+
+    __slots__ = ("_admission", "held_bytes")
+
+    def __init__(self, admission: Admission) -> None:
+        self._admission = admission
+        self.held_bytes = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._admission.give(self.held_bytes)
+        self.held_bytes = 0
+
+    def grow(self, size_bytes: int) -> None:
+        """Hold more.
+
+        Raises:
+            BusyError: There is no room for it.
+        """
+        self._admission.take(size_bytes, self.held_bytes)
+        self.held_bytes += size_bytes

@@ -26,7 +26,11 @@ class PayloadTooLargeError(ValueError):
 
 
 class PayloadEncodingError(ValueError):
-    """The body is not what `Content-Encoding` says."""
+    """The body is not what `Content-Encoding` says, or not all of it came."""
+
+
+class PayloadLateError(ValueError):
+    """The body did not come in time."""
 
 
 def read_bounded(stream: IO[bytes], limit_bytes: int) -> bytes:
@@ -43,12 +47,15 @@ def read_bounded(stream: IO[bytes], limit_bytes: int) -> bytes:
     return bytes(body)
 
 
-def decompressed(encoding: str, body: bytes, *, limit_bytes: int, max_ratio: int) -> bytes:
+def decompressed(
+    encoding: str, body: bytes, *, limit_bytes: int, max_ratio: int, grow: Callable[[int], None] = lambda _: None
+) -> bytes:
     """What a body of this `Content-Encoding` says, never holding more than the limit.
 
     Args:
         encoding: One of `ENCODINGS`.
         body: As it came.
+        grow: Told of every so many bytes more; may raise to stop.
         limit_bytes: Of what it decompresses to.
         max_ratio: Times the body's own size that it may decompress to, where that is more than a megabyte.
 
@@ -63,6 +70,7 @@ def decompressed(encoding: str, body: bytes, *, limit_bytes: int, max_ratio: int
     output = bytearray()
     for chunk in decompress(body):
         output += chunk
+        grow(len(chunk))
         if len(output) > limit_bytes:
             raise PayloadTooLargeError(f"the body decompresses to more than {limit_bytes} bytes")
         if len(output) > ratio_bytes:

@@ -19,7 +19,7 @@ from makespan_collector.access.guard import AccessError, Guard
 from makespan_collector.access.tokens import Scope
 from makespan_collector.receiving.admission import Admission, BusyError
 from makespan_collector.receiving.limits import Limits
-from makespan_collector.receiving.signals import SIGNALS, Signal
+from makespan_collector.receiving.signals import SIGNALS, NothingKeptError, Signal
 from makespan_collector.store.contract import Store
 from makespan_model.errors import UnavailableError
 
@@ -34,7 +34,7 @@ class GrpcReceivers:
 
     Args:
         store: Open for writing.
-        limits: Of one request; `max_decompressed_bytes` bounds its message.
+        limits: Of one request; `max_body_bytes` bounds its message, decompressed.
         admission: Shared with the HTTP receivers.
         address: `host:port`; port 0 takes a free one.
         guard: Says who may send.
@@ -57,7 +57,8 @@ class GrpcReceivers:
         self._server = grpc.server(
             futures.ThreadPoolExecutor(_THREADS, thread_name_prefix="makespan-grpc"),
             options=[
-                ("grpc.max_receive_message_length", limits.max_decompressed_bytes),
+                # Of the message decompressed, too. As many as may run at once can be in memory before they are counted.
+                ("grpc.max_receive_message_length", limits.max_body_bytes),
                 # Two servers on one port would share its requests in silence.
                 ("grpc.so_reuseport", 0),
             ],
@@ -97,10 +98,10 @@ def _receiver(
             peer = _address(context.peer())
             headers = {key.lower(): value for key, value in context.invocation_metadata() if isinstance(value, str)}
             grant = guard.grant(Scope.INGEST, headers.get("authorization"), peer, headers)
-            admission.count(grant.token_id or peer)
+            admission.count(grant.token_id or guard.client(peer, headers))
             with admission.room_for(len(data)):
                 contents = signal.decode_for(grant, data)
-                store.append(spans=contents.spans, samples=contents.samples)
+                contents.keep(store)
         except AccessError as error:
             code = grpc.StatusCode.PERMISSION_DENIED if error.is_known else grpc.StatusCode.UNAUTHENTICATED
             context.abort(code, str(error))
@@ -108,6 +109,8 @@ def _receiver(
             context.abort(
                 grpc.StatusCode.INVALID_ARGUMENT, f"the message is not an OTLP {signal.name} request: {error}"
             )
+        except NothingKeptError as error:
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
         except BusyError as error:
             _come_back(context, grpc.StatusCode.RESOURCE_EXHAUSTED, str(error), error.retry_after_s)
         except UnavailableError as error:

@@ -16,18 +16,20 @@ from google.rpc.status_pb2 import Status
 from werkzeug.exceptions import HTTPException
 
 from makespan_collector.access.guard import AccessError, Guard
+from makespan_collector.access.http import CHALLENGE, client_of_request, granted
 from makespan_collector.access.tokens import Grant, Scope
 from makespan_collector.otlp.json_messages import JsonRequestError
-from makespan_collector.receiving.admission import Admission, BusyError
+from makespan_collector.receiving.admission import ROOM_KEY, Admission, BusyError, Room
 from makespan_collector.receiving.body import (
     ENCODINGS,
     PayloadEncodingError,
+    PayloadLateError,
     PayloadTooLargeError,
     decompressed,
     read_bounded,
 )
 from makespan_collector.receiving.limits import Limits
-from makespan_collector.receiving.signals import SIGNALS, Contents, Signal
+from makespan_collector.receiving.signals import SIGNALS, Contents, NothingKeptError, Signal
 from makespan_collector.store.contract import Store
 from makespan_model.errors import UnavailableError
 
@@ -42,12 +44,18 @@ _RPC_CODES = {
     HTTPStatus.FORBIDDEN: 7,
     HTTPStatus.NOT_FOUND: 5,
     HTTPStatus.METHOD_NOT_ALLOWED: 12,
+    HTTPStatus.REQUEST_TIMEOUT: 4,
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: 8,
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: 3,
     HTTPStatus.TOO_MANY_REQUESTS: 8,
     HTTPStatus.SERVICE_UNAVAILABLE: 14,
 }
 _RPC_INTERNAL = 13
+_BODY_STATUSES: dict[type[Exception], HTTPStatus] = {
+    PayloadEncodingError: HTTPStatus.BAD_REQUEST,
+    PayloadLateError: HTTPStatus.REQUEST_TIMEOUT,
+    PayloadTooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+}
 
 
 class RefusedRequestError(Exception):
@@ -73,7 +81,11 @@ def receivers(store: Store, limits: Limits, admission: Admission, guard: Guard) 
         receiver = _Receiver(signal, store, limits, admission, guard)
         blueprint.add_url_rule(signal.path, signal.name, receiver, methods=["POST"])
     blueprint.register_error_handler(RefusedRequestError, _refused)
-    blueprint.register_error_handler(BusyError, _busy)
+    blueprint.register_error_handler(NothingKeptError, _nothing_kept)
+    # A body that could not be had is told so whoever reads it.
+    blueprint.app_errorhandler(BusyError)(_busy)
+    for kind in _BODY_STATUSES:
+        blueprint.app_errorhandler(kind)(_bad_body)
     blueprint.register_error_handler(AccessError, _not_allowed)
     blueprint.register_error_handler(UnavailableError, _unavailable)
     # Routing errors belong to no blueprint.
@@ -93,26 +105,31 @@ class _Receiver:
         self.__name__ = signal.name
 
     def __call__(self) -> Response:
-        peer = request.remote_addr
-        grant = self._guard.grant(Scope.INGEST, request.headers.get("Authorization"), peer, dict(request.headers))
-        self._admission.count(grant.token_id or peer or "")
+        grant = granted(self._guard, Scope.INGEST)
+        self._admission.count(client_of_request(grant))
         encoding = _encoding()
         as_json = _is_json()
-        limits = self._limits
-        with self._admission.room_for(min(request.content_length or limits.max_body_bytes, limits.max_body_bytes)):
-            try:
-                body = read_bounded(request.stream, limits.max_body_bytes)
-                data = decompressed(
-                    encoding, body, limit_bytes=limits.max_decompressed_bytes, max_ratio=limits.max_decompression_ratio
-                )
-            except PayloadTooLargeError as error:
-                raise RefusedRequestError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, str(error)) from error
-            except PayloadEncodingError as error:
-                raise RefusedRequestError(HTTPStatus.BAD_REQUEST, str(error)) from error
-            with self._admission.room_for(len(data) - len(body) if len(data) > len(body) else 0):
-                contents = self._decode(grant, data, as_json=as_json)
-                self._store.append(spans=contents.spans, samples=contents.samples)
+        # The gateway has made room for the body.
+        room: Room | None = request.environ.get(ROOM_KEY)
+        with room or self._admission.room() as room:
+            data = self._data(encoding, room)
+            contents = self._decode(grant, data, as_json=as_json)
+            contents.keep(self._store)
         return _message(self._signal.answer(contents), HTTPStatus.OK)
+
+    def _data(self, encoding: str, room: Room) -> bytes:
+        """The body, decompressed."""
+        limits = self._limits
+        body = read_bounded(request.stream, limits.max_body_bytes)
+        if ROOM_KEY not in request.environ:
+            room.grow(len(body))
+        return decompressed(
+            encoding,
+            body,
+            limit_bytes=limits.max_decompressed_bytes,
+            max_ratio=limits.max_decompression_ratio,
+            grow=room.grow,
+        )
 
     def _decode(self, grant: Grant, data: bytes, *, as_json: bool) -> Contents:
         try:
@@ -150,6 +167,14 @@ def _refused(error: RefusedRequestError) -> Response:
     return response
 
 
+def _nothing_kept(error: NothingKeptError) -> Response:
+    return _error(HTTPStatus.BAD_REQUEST, str(error))
+
+
+def _bad_body(error: Exception) -> Response:
+    return _error(_BODY_STATUSES[type(error)], str(error))
+
+
 def _busy(error: BusyError) -> Response:
     response = _error(HTTPStatus.TOO_MANY_REQUESTS, str(error))
     response.headers["Retry-After"] = str(math.ceil(error.retry_after_s))
@@ -159,7 +184,7 @@ def _busy(error: BusyError) -> Response:
 def _not_allowed(error: AccessError) -> Response:
     response = _error(HTTPStatus.FORBIDDEN if error.is_known else HTTPStatus.UNAUTHORIZED, str(error))
     if not error.is_known:
-        response.headers["WWW-Authenticate"] = 'Bearer realm="makespan", Basic realm="makespan"'
+        response.headers["WWW-Authenticate"] = CHALLENGE
     return response
 
 

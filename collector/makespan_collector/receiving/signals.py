@@ -19,25 +19,51 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 
 from makespan_collector.access.tokens import Grant
+from makespan_collector.otlp.emitters.trees import finish_traces
 from makespan_collector.otlp.json_messages import parse_json
 from makespan_collector.otlp.logs import decode_logs
 from makespan_collector.otlp.metrics import decode_metrics
 from makespan_collector.otlp.span_columns import decode_span_columns
 from makespan_collector.otlp.traces import decode_traces
+from makespan_collector.store.contract import Store
 from makespan_collector.store.schema import Samples, Spans
 
 _COLUMNS_FROM_SPANS = 64
 """A request of fewer spans is decoded faster row by row: the columns cost 2 ms however few spans there are."""
 
 
+class NothingKeptError(ValueError):
+    """A request of spans none of which can be kept: bad data, which OTLP 1.5 answers with an error ("Bad Data").
+
+    A partial success would be lost on the senders that do not look into a good answer, such as Python's SDK.
+    """
+
+    def __init__(self, count: int, reason: str) -> None:
+        super().__init__(f"none of the {count} spans can be kept: {reason}")
+
+
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What a request held: what to keep, how many items were rejected, and why the first was."""
+    """What a request held: what to keep, how many items were rejected, and why the first was.
+
+    Attributes:
+        foreign_traces: Traces of other emitters than the agent, to be looked at once this is kept.
+    """
 
     spans: Spans = ()
     samples: Samples = ()
     rejected: int = 0
     reason: str = ""
+    foreign_traces: frozenset[str] = frozenset()
+
+    def keep(self, store: Store) -> None:
+        """Append it; returns when it would survive a crash.
+
+        Raises:
+            UnavailableError: It may not be kept; the sender is to try again.
+        """
+        store.append(spans=self.spans, samples=self.samples)
+        finish_traces(store, self.foreign_traces)
 
     def covered_by(self, grant: Grant) -> Contents:
         """What of it belongs to the projects of a grant."""
@@ -52,7 +78,7 @@ class Contents:
         samples = tuple(row for row in self.samples if row.repository and grant.covers(row.repository))
         rejected += len(self.samples) - len(samples)
         reason = f"the token {grant.token_id} is bound to {', '.join(grant.projects)}" if rejected else ""
-        return Contents(spans, samples, self.rejected + rejected, self.reason or reason)
+        return Contents(spans, samples, self.rejected + rejected, self.reason or reason, self.foreign_traces)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +104,7 @@ class Signal:
 
         Raises:
             DecodeError: It is none.
+            NothingKeptError: None of its spans can be kept.
         """
         return self._decode(data)
 
@@ -114,13 +141,17 @@ def _decode_traces(data: bytes) -> Contents:
     count = sum(len(scope.spans) for resource in request.resource_spans for scope in resource.scope_spans)
     if count < _COLUMNS_FROM_SPANS:
         rows = decode_traces(request)
-        return Contents(spans=rows.rows, rejected=rows.rejected, reason=rows.reason)
+        if rows.rejected and not rows.rows:
+            raise NothingKeptError(rows.rejected, rows.reason)
+        return Contents(rows.rows, (), rows.rejected, rows.reason, rows.foreign_traces)
     try:
         columns = decode_span_columns(data)
     except ValueError as error:
         # protobuf and the column decoder differ in what they take for damage; the sender is told either way.
         raise DecodeError(str(error)) from error
-    return Contents(spans=columns.batch, rejected=columns.rejected, reason=columns.reason)
+    if columns.rejected and not columns.batch.num_rows:
+        raise NothingKeptError(columns.rejected, columns.reason)
+    return Contents(columns.batch, (), columns.rejected, columns.reason, columns.foreign_traces)
 
 
 def _decode_metrics(data: bytes) -> Contents:

@@ -39,7 +39,7 @@ def admission() -> Admission:
 
 @pytest.fixture
 def channel(store: Store, admission: Admission) -> Iterator[grpc.Channel]:
-    receivers = GrpcReceivers(store, Limits(max_decompressed_bytes=100_000), admission, "127.0.0.1:0", Guard(dict))
+    receivers = GrpcReceivers(store, Limits(max_body_bytes=100_000), admission, "127.0.0.1:0", Guard(dict))
     receivers.start()
     with grpc.insecure_channel(f"127.0.0.1:{receivers.port}") as opened:
         yield opened
@@ -59,11 +59,24 @@ def test_gzip_is_understood(channel: grpc.Channel, store: Store) -> None:
     assert len(store.runs()) == 1
 
 
-def test_what_is_rejected_is_said(channel: grpc.Channel) -> None:
-    answer = TraceServiceStub(channel).Export(step_request(without=[names.PIPELINE_NAME]), timeout=30)
+def test_what_is_rejected_is_said(channel: grpc.Channel, store: Store) -> None:
+    request = step_request()
+    request.resource_spans.append(step_request(without=[names.PIPELINE_NAME]).resource_spans[0])
+
+    answer = TraceServiceStub(channel).Export(request, timeout=30)
 
     assert answer.partial_success.rejected_spans == 1
     assert "cicd.pipeline.name" in answer.partial_success.error_message
+    assert len(store.runs()) == 1
+
+
+def test_spans_none_of_which_can_be_kept_are_the_senders_fault(channel: grpc.Channel, store: Store) -> None:
+    with pytest.raises(grpc.RpcError) as refused:
+        TraceServiceStub(channel).Export(step_request(without=[names.PIPELINE_NAME]), timeout=30)
+
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert "cicd.pipeline.name" in refused.value.details()
+    assert store.runs() == []
 
 
 def test_metrics_and_logs_have_their_services(channel: grpc.Channel) -> None:

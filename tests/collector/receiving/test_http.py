@@ -71,7 +71,8 @@ def test_a_request_in_json_is_the_same_run_as_in_protobuf(client: FlaskClient, s
 
 def test_what_is_rejected_is_said_in_json_too(client: FlaskClient) -> None:
     body = _as_json(step_request())
-    body["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["spanId"] = "00"
+    spans = body["resourceSpans"][0]["scopeSpans"][0]["spans"]
+    spans.append({**spans[0], "spanId": "00"})
 
     partial = client.post("/v1/traces", json=body).get_json()["partialSuccess"]
 
