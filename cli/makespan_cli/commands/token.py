@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from makespan_collector.access.tokens import Token
 
 _UNITS_S = {"h": 3_600, "d": 86_400, "w": 7 * 86_400}
+_LONGEST_S = 100 * 365 * 86_400
 _SCOPES = ("ingest", "read", "admin")
 
 
@@ -55,7 +56,7 @@ def execute(arguments: argparse.Namespace) -> int:
     """Carry out one action.
 
     Raises:
-        UsageError: There is no such token.
+        UsageError: There is no such token, or one of this name or these projects cannot be.
         InputError: The file of tokens is broken, or others may read it.
         UnavailableError: It cannot be written.
     """
@@ -76,14 +77,20 @@ def execute(arguments: argparse.Namespace) -> int:
 
 
 def _create(path: Path, arguments: argparse.Namespace) -> None:
-    from makespan_collector.access.token_file import change_tokens
+    from makespan_collector.access.token_file import create_token
     from makespan_collector.access.tokens import Scope, new_token
 
     now_ns = time.time_ns()
     expires_ns = None if arguments.expires is None else now_ns + arguments.expires * 1_000_000_000
     scopes = [Scope(scope) for scope in arguments.scope or ("ingest",)]
-    text, token = new_token(arguments.name, scopes, arguments.project, now_ns=now_ns, expires_ns=expires_ns)
-    change_tokens(path, lambda tokens: (*tokens, token))
+
+    def make() -> tuple[str, Token]:
+        return new_token(arguments.name, scopes, arguments.project, now_ns=now_ns, expires_ns=expires_ns)
+
+    try:
+        text, token = create_token(path, make)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
     print(json.dumps({**_as_json(token), "token": text}, indent=2) if arguments.json else text)
 
 
@@ -103,8 +110,8 @@ def _revoke(path: Path, arguments: argparse.Namespace) -> None:
 
 
 def _print_table(tokens: tuple[Token, ...]) -> None:
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
     from makespan_cli.rendering.consoles import result_console
 
@@ -120,11 +127,11 @@ def _print_table(tokens: tuple[Token, ...]) -> None:
         expires = "never" if token.expires_ns is None else _day(token.expires_ns)
         table.add_row(
             token.token_id,
-            escape(token.name),
+            token.name,
             " ".join(sorted(token.scopes)),
-            escape(" ".join(token.projects)) or "all",
+            " ".join(token.projects) or "all",
             _day(token.created_ns),
-            f"[red]{expires} (over)[/red]" if token.is_expired(now_ns) else expires,
+            Text(f"{expires} (over)", "red") if token.is_expired(now_ns) else expires,
         )
     console.print(table)
 
@@ -149,7 +156,10 @@ def _day(time_ns: int) -> str:
 
 
 def _seconds(text: str) -> int:
-    match = re.fullmatch(r"([1-9]\d{0,5})([hdw])", text)
-    if match is None:
-        raise argparse.ArgumentTypeError(f"a time is a number with h, d or w, such as 90d, not {text!r}")
-    return int(match[1]) * _UNITS_S[match[2]]
+    match = re.fullmatch(r"([1-9][0-9]{0,6})([hdw])", text)
+    seconds = 0 if match is None else int(match[1]) * _UNITS_S[match[2]]
+    if not 0 < seconds <= _LONGEST_S:
+        raise argparse.ArgumentTypeError(
+            f"a time is a number with h, d or w up to 100 years, such as 90d, not {text!r}"
+        )
+    return seconds

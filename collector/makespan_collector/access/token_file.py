@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
 import stat
 import time
@@ -16,6 +17,8 @@ from makespan_collector.access.tokens import Scope, Token
 from makespan_model.errors import InputError, UnavailableError
 
 TOKEN_FILE = "tokens.json"  # noqa: S105 - a file's name
+_log = logging.getLogger(__name__)
+
 _CHECK_AFTER_S = 1.0
 """How long a changed file may go unnoticed: looking at it costs 2 µs, a thousand times a second."""
 
@@ -27,8 +30,9 @@ def read_tokens(path: Path) -> tuple[Token, ...]:
         InputError: Others may read the file, or it is not one of tokens.
     """
     try:
-        mode = path.stat().st_mode
-        text = path.read_text("utf-8")
+        with path.open(encoding="utf-8") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            text = file.read()
     except FileNotFoundError:
         return ()
     except (OSError, UnicodeDecodeError) as error:
@@ -36,9 +40,35 @@ def read_tokens(path: Path) -> tuple[Token, ...]:
     if stat.S_IMODE(mode) & 0o077:
         raise InputError(f"{path}: others than its owner may read it; run `chmod 600 {path}`")
     try:
-        return tuple(_token(entry) for entry in json.loads(text)["tokens"])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        tokens = tuple(_token(entry) for entry in json.loads(text)["tokens"])
+        if len({token.token_id for token in tokens}) < len(tokens):
+            raise ValueError("two tokens with one id")
+    except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
         raise InputError(f"{path}: not a file of tokens ({error!r}); restore it, or delete it to begin anew") from error
+    return tokens
+
+
+def create_token(path: Path, make: Callable[[], tuple[str, Token]]) -> tuple[str, Token]:
+    """Add a token whose id no other has: of 32 random bits, two among 10,000 agree once in a hundred times.
+
+    Args:
+        path: The file; made with its folder where it is missing.
+        make: Makes a token, another each time.
+
+    Raises:
+        InputError: As `read_tokens`.
+        UnavailableError: The file cannot be written.
+    """
+    made: list[tuple[str, Token]] = []
+
+    def add(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
+        known = {token.token_id for token in tokens}
+        while not made or made[-1][1].token_id in known:
+            made.append(make())
+        return (*tokens, made[-1][1])
+
+    change_tokens(path, add)
+    return made[-1]
 
 
 def change_tokens(path: Path, change: Callable[[tuple[Token, ...]], tuple[Token, ...]]) -> tuple[Token, ...]:
@@ -83,40 +113,60 @@ class LiveTokens:
             self._checked_s = now_s
             stamp = _stamp(self._path)
             if stamp != self._stamp:
+                self._stamp = stamp
                 try:
                     self._by_id = {token.token_id: token for token in read_tokens(self._path)}
-                    self._stamp = stamp
-                except InputError:
-                    pass  # Looked at again in a second; whoever spoilt it mends it.
+                except InputError as error:
+                    _log.warning("the tokens stay as they were: %s", error)
         return self._by_id
 
 
-def _stamp(path: Path) -> tuple[int, int, int] | None:
+def _stamp(path: Path) -> tuple[int, ...] | None:
+    """What changes with the file; the change time is there for `chmod`, which mends a file too."""
     try:
         status = path.stat()
     except OSError:
         return None
-    return status.st_ino, status.st_mtime_ns, status.st_size
+    return status.st_ino, status.st_mtime_ns, status.st_ctime_ns, status.st_size
 
 
 @contextmanager
 def _held(path: Path) -> Iterator[None]:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
+        _give_to_owner(descriptor, path.parent)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
         os.close(descriptor)
 
 
+def _give_to_owner(descriptor: int, folder: Path) -> None:
+    """Let the collector's own user read what root makes in that user's folder."""
+    if os.geteuid() == 0:
+        owner = folder.stat()
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)
+
+
 def _replace(path: Path, text: str) -> None:
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.rename(path)
+    try:
+        # What a killed process of this id left behind may have another mode.
+        temporary.unlink(missing_ok=True)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        _give_to_owner(descriptor, path.parent)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.rename(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _entry(token: Token) -> dict[str, Any]:

@@ -19,6 +19,11 @@ from typing import Final
 
 PREFIX: Final = "mksp_"
 _SHAPE = re.compile(rf"{PREFIX}([0-9a-f]{{8}})_([A-Za-z0-9_-]{{43}})")
+_ID = re.compile(r"[0-9a-f]{8}")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_LONGEST_NAME = 200
+_LAST_NS = 253_402_300_800_000_000_000
+"""The end of the year 9999."""
 
 
 class Scope(StrEnum):
@@ -48,7 +53,7 @@ class Grant:
         return scope in self.scopes or Scope.ADMIN in self.scopes
 
     def covers(self, repository: str) -> bool:
-        """Whether it may do it to this repository."""
+        """Whether it may do it to this repository; `*` in a pattern stands for slashes too."""
         return not self.projects or any(fnmatchcase(repository, pattern) for pattern in self.projects)
 
 
@@ -65,6 +70,9 @@ class Token:
         digest: SHA-256 of the whole token, in hexadecimal.
         created_ns: When it was made.
         expires_ns: When it ends; None for never.
+
+    Raises:
+        ValueError: A part of it cannot be.
     """
 
     token_id: str
@@ -74,6 +82,17 @@ class Token:
     projects: tuple[str, ...]
     created_ns: int
     expires_ns: int | None = None
+
+    def __post_init__(self) -> None:
+        if not _ID.fullmatch(self.token_id) or not _DIGEST.fullmatch(self.digest):
+            raise ValueError("a token's id is 8 hexadecimal digits and its digest 64")
+        if not self.scopes:
+            raise ValueError("a token needs a scope")
+        for text in (self.name, *self.projects):
+            if not text or len(text) > _LONGEST_NAME or not text.isprintable():
+                raise ValueError(f"a name or pattern has 1 to {_LONGEST_NAME} printable characters, unlike {text!r}")
+        if not all(0 <= time_ns < _LAST_NS for time_ns in (self.created_ns, self.expires_ns or 0)):
+            raise ValueError("a token's times lie between the years 1970 and 9999")
 
     def is_expired(self, now_ns: int) -> bool:
         """Whether its time is over."""
@@ -88,7 +107,11 @@ class Token:
 def new_token(
     name: str, scopes: Collection[Scope], projects: Collection[str], *, now_ns: int, expires_ns: int | None
 ) -> tuple[str, Token]:
-    """Make a token: the text to give away, which is kept nowhere, and what to keep."""
+    """Make a token: the text to give away, which is kept nowhere, and what to keep.
+
+    Raises:
+        ValueError: As `Token`.
+    """
     token_id = secrets.token_hex(4)
     text = f"{PREFIX}{token_id}_{secrets.token_urlsafe(32)}"
     return text, Token(token_id, name, _digest(text), frozenset(scopes), tuple(projects), now_ns, expires_ns)
