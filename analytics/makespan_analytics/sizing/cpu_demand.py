@@ -1,0 +1,113 @@
+"""How many cores a step can use, from its samples, and how much longer it takes with fewer.
+
+CPU is given back, memory is not: with too few cores a step is slow, not dead. So the advice is a quantile over time of
+the demand, of the last runs rather than of all: demand changes with the code, and a run brings hundreds of readings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from makespan_analytics.sizing.level_changes import Floats
+
+TIME_QUANTILE = 0.95
+"""The part of the time in which the cores suffice: what Robusta KRR takes as well (simple strategy, CPU p95)."""
+_ENOUGH_READINGS = 200
+"""Readings in which the weight of the past halves: a p95 of 200 has a standard error of 1.5 points. With long steps
+that is the last run alone, with steps of a few seconds many runs."""
+_MOST_RUNS = 100
+_LEAST_CORES = 0.01
+_SATURATED_RATIO = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """Cores one run used over time.
+
+    Attributes:
+        cores: Demand in each stretch of time.
+        seconds: Length of each stretch.
+        sampled: Whether the curve comes from samples; otherwise it is the flat mean of the CPU total.
+    """
+
+    cores: Floats = field(repr=False)
+    seconds: Floats = field(repr=False)
+    sampled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class CpuSize:
+    """An advised number of cores.
+
+    Attributes:
+        cores: What to ask for.
+        usual_cores: Mean demand.
+        slowdown_ratio: How much longer a run takes with `cores` than with as many as it could use.
+        runs: Runs the advice rests on.
+        sampled_runs: Those of them with samples. Others count by their mean, which hides peaks.
+        saturated: The demand came to the end of what was offered: it may be higher.
+    """
+
+    cores: float
+    usual_cores: float
+    slowdown_ratio: float
+    runs: int
+    sampled_runs: int
+    saturated: bool
+
+
+def cpu_size(demands: Sequence[Demand], *, offered_cores: float | None = None) -> CpuSize | None:
+    """Cores for the next runs; None when no run is known.
+
+    Args:
+        demands: The oldest first.
+        offered_cores: What the last runs could use; None when unknown.
+    """
+    recent = [demand for demand in demands[-_MOST_RUNS:] if demand.seconds.sum() > 0]
+    if not recent:
+        return None
+    cores, weights = _pooled(recent)
+    order = np.argsort(cores, kind="stable")
+    share = np.cumsum(weights[order])
+    place = min(int(np.searchsorted(share, TIME_QUANTILE * share[-1])), len(cores) - 1)
+    advised = max(float(cores[order][place]), _LEAST_CORES)
+    return CpuSize(
+        cores=advised,
+        usual_cores=float(cores @ weights / share[-1]),
+        slowdown_ratio=_slowdown(cores, weights, advised),
+        runs=len(recent),
+        sampled_runs=sum(demand.sampled for demand in recent),
+        saturated=offered_cores is not None and advised >= _SATURATED_RATIO * offered_cores,
+    )
+
+
+def slowdown_ratio(demands: Sequence[Demand], cores: float) -> float:
+    """How much longer runs take on `cores`, when work that finds no core waits and none is lost.
+
+    Raises:
+        ValueError: No cores, or no demand.
+    """
+    recent = [demand for demand in demands[-_MOST_RUNS:] if demand.seconds.sum() > 0]
+    if cores <= 0 or not recent:
+        raise ValueError("a slowdown needs demand, and cores to put it on")
+    return _slowdown(*_pooled(recent), cores)
+
+
+def _pooled(demands: Sequence[Demand]) -> tuple[Floats, Floats]:
+    usual = float(np.median([len(demand.cores) for demand in demands]))
+    half_life_runs = max(1.0, _ENOUGH_READINGS / max(usual, 1.0))
+    ages = np.arange(len(demands))[::-1]
+    # Every run counts alike however long it was: what is asked for is the next run.
+    weights = [
+        0.5 ** (age / half_life_runs) * demand.seconds / demand.seconds.sum()
+        for age, demand in zip(ages, demands, strict=True)
+    ]
+    return np.concatenate([demand.cores for demand in demands]), np.concatenate(weights)
+
+
+def _slowdown(cores: Floats, weights: Floats, available: float) -> float:
+    held_back = np.maximum(cores - available, 0.0) @ weights
+    return float(held_back / available / weights.sum())
