@@ -89,6 +89,8 @@ def key_value(key: str, value: str | int | float | Sequence[str]) -> KeyValue:
     """One OTLP attribute."""
     if isinstance(value, str):
         return KeyValue(key=key, value=AnyValue(string_value=value))
+    if isinstance(value, bool):
+        return KeyValue(key=key, value=AnyValue(bool_value=value))
     if isinstance(value, int):
         return KeyValue(key=key, value=AnyValue(int_value=value))
     if isinstance(value, float):

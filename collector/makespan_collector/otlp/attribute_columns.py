@@ -28,8 +28,8 @@ class AttributeColumns:
 
     Args:
         lists: The attribute list of every span (`reduced_messages.span_table`).
-        resources: The attributes of every resource.
-        resource_of: For every span the number of its resource.
+        resources: The attributes of every resource, or of every scope its resource's.
+        resource_of: For every span which of them is its own.
 
     Attributes:
         odd: Spans that need the row decoder; grows with every column that is asked for.
@@ -47,6 +47,14 @@ class AttributeColumns:
         self._code_of = {key: code for code, key in enumerate(keys.dictionary.to_pylist())}
         strings, _, integers, doubles, arrays = flat.field(1).flatten()
         self._strings, self._integers, self._doubles, self._arrays = strings, integers, doubles, arrays
+
+    def having(self, keys: Collection[str]) -> Mask:
+        """Spans with one of the keys of their own."""
+        found: Mask = np.zeros(self._count, dtype=bool)
+        codes = [self._code_of[key] for key in keys if key in self._code_of]
+        if codes:
+            found[self._span_of[np.isin(self._codes, codes)]] = True
+        return found
 
     def texts(self, key: str, reader: Reader) -> Any:
         """Strings; null where absent or empty."""

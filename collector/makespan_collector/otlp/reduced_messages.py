@@ -42,7 +42,10 @@ _MESSAGES: Final[dict[str, list[tuple[str, int, int, bool, bool, str]]]] = {
         ("attributes", 9, _Field.TYPE_MESSAGE, True, False, "KeyValue"),
         ("status", 15, _Field.TYPE_MESSAGE, False, False, "Status"),
     ],
-    "ScopeSpans": [("spans", 2, _Field.TYPE_BYTES, True, False, "")],
+    "ScopeSpans": [
+        ("scope", 1, _Field.TYPE_BYTES, False, False, ""),
+        ("spans", 2, _Field.TYPE_BYTES, True, False, ""),
+    ],
     "ResourceSpans": [
         ("resource", 1, _Field.TYPE_BYTES, False, False, ""),
         ("scope_spans", 2, _Field.TYPE_MESSAGE, True, False, "ScopeSpans"),

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
@@ -29,8 +30,10 @@ from makespan_collector.otlp.attributes import (
     texts,
     whole,
 )
+from makespan_collector.otlp.emitters.conventions import OWN_KEYS
+from makespan_collector.otlp.emitters.registry import emits
 from makespan_collector.otlp.reduced_messages import ReducedRequest, span_table
-from makespan_collector.otlp.traces import decode_span
+from makespan_collector.otlp.traces import decode_span, with_emitters_placed
 from makespan_collector.store.rows import RUN_TREE, SpanKind, SpanRow
 from makespan_collector.store.schema import SPANS, unnumbered_batch
 from makespan_model import vocabulary as names
@@ -52,53 +55,66 @@ class DecodedSpanColumns:
         unusual: How many spans the row decoder had to look at.
         rejected: Spans that cannot be kept.
         reason: Why the first of them cannot.
+        foreign_traces: See `traces.DecodedSpans`.
     """
 
     batch: pa.RecordBatch
     unusual: int
     rejected: int
     reason: str
+    foreign_traces: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """What the spans of one scope share."""
+
+    resource: Attributes
+    scope: str
 
 
 def decode_span_columns(data: bytes) -> DecodedSpanColumns:
     """Decode a serialized `ExportTraceServiceRequest` that protobuf has accepted already."""
     request = ReducedRequest.FromString(data)
     spans: list[bytes] = []
-    resources: list[Attributes] = []
+    groups: list[_Group] = []
     counts: list[int] = []
     for resource_spans in request.resource_spans:
-        before = len(spans)
+        resource = decode_attributes(Resource.FromString(resource_spans.resource).attributes)
         for scope_spans in resource_spans.scope_spans:
             spans += scope_spans.spans
-        resources.append(decode_attributes(Resource.FromString(resource_spans.resource).attributes))
-        counts.append(len(spans) - before)
-    resource_of = np.repeat(np.arange(len(resources)), counts)
+            groups.append(_Group(resource, InstrumentationScope.FromString(scope_spans.scope).name))
+            counts.append(len(scope_spans.spans))
+    group_of = np.repeat(np.arange(len(groups)), counts)
     raw = pa.array(spans, pa.binary())
-    columns = _Columns(span_table(raw), raw, resources, resource_of)
-    batch, odd = columns.batch()
+    batch, odd = _Columns(span_table(raw), raw, groups, group_of).batch()
     rows: list[SpanRow] = []
     rejected, reason = 0, ""
     for number in np.flatnonzero(odd):
-        span = Span.FromString(spans[number])
+        span, group = Span.FromString(spans[number]), groups[group_of[number]]
         try:
-            rows.append(decode_span(span, resources[resource_of[number]]))
+            rows.append(decode_span(span, group.resource, group.scope))
         except RejectedError as error:
             rejected += 1
             reason = reason or f"span {span.name!r}: {error}"
+    rows, foreign_traces = with_emitters_placed(rows)
     if rows:
         joined = pa.Table.from_batches([batch, unnumbered_batch(SPANS, rows)]).combine_chunks()
         batch = joined.to_batches()[0]
-    return DecodedSpanColumns(batch, int(odd.sum()), rejected, reason)
+    return DecodedSpanColumns(batch, int(odd.sum()), rejected, reason, foreign_traces)
 
 
 class _Columns:
     def __init__(
-        self, table: pa.RecordBatch, raw: pa.Array, resources: list[Attributes], resource_of: npt.NDArray[np.intp]
+        self, table: pa.RecordBatch, raw: pa.Array, groups: list[_Group], group_of: npt.NDArray[np.intp]
     ) -> None:
         self._table = table
         self._raw = raw
         self._count = len(raw)
-        self._attributes = AttributeColumns(table.column("attributes"), resources, resource_of)
+        self._groups = groups
+        self._group_of = group_of
+        resources = [group.resource for group in groups]
+        self._attributes = AttributeColumns(table.column("attributes"), resources, group_of)
         self._found: dict[str, Any] = {}
 
     def batch(self) -> tuple[pa.RecordBatch, Mask]:
@@ -110,6 +126,7 @@ class _Columns:
         odd |= _true(pc.invert(pc.is_in(kind, value_set=pa.array([*_TREE_KINDS, None], pa.string()))))
         self._found["kind"] = pc.fill_null(kind, SpanKind.DETAIL.value)
         in_tree = _true(pc.is_valid(kind))
+        odd |= ~in_tree & self._of_emitters()
         self._found["name"] = self._table.column("name")
         repository = self._attributes.texts(names.REPOSITORY, text)
         if repository is not None:
@@ -122,6 +139,12 @@ class _Columns:
         ]
         batch = pa.RecordBatch.from_arrays(chosen, names=SPANS.columns.names[1:])
         return (batch.filter(pa.array(~odd)) if odd.any() else batch), odd
+
+    def _of_emitters(self) -> Mask:
+        """Spans which another emitter's module reads, unless they say of themselves what they are."""
+        emits_all = np.array([emits(group.resource, group.scope) for group in self._groups], dtype=bool)
+        own = self._attributes.having(OWN_KEYS)
+        return emits_all[self._group_of] | own if emits_all.any() else own
 
     def _ids_and_times(self) -> None:
         odd = self._attributes.odd

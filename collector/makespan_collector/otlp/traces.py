@@ -1,9 +1,9 @@
 """Spans of an OTLP trace export request as rows.
 
 A span whose `makespan.span.type` is run, job or step fills the columns. Every other span is kept whole:
-test cases and file accesses under their kind, what a step's own instrumentation emitted as detail of its
-trace. What can be neither is rejected, which
-the answer's partial success says (OTLP specification 1.5, "Partial Success").
+test cases and file accesses under their kind, those of other CI/CD emitters as what `emitters` makes of them, what a
+step's own instrumentation emitted as detail of its trace. What can be neither is rejected, which the answer's
+partial success says (OTLP specification 1.5, "Partial Success").
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ from makespan_collector.otlp.attributes import (
     texts,
     whole,
 )
+from makespan_collector.otlp.emitters.registry import emitter_of
+from makespan_collector.otlp.emitters.trees import is_told_by_emitter, placed, told_row
 from makespan_collector.otlp.evidence import decode_file_accesses, decode_test_run
 from makespan_collector.store.rows import RUN_TREE, SpanKind, SpanRow
 from makespan_model import vocabulary as names
@@ -44,11 +46,17 @@ _OURS: Mapping[str, SpanKind] = {kind.value: kind for kind in (*RUN_TREE, *_BELO
 
 @dataclass(frozen=True, slots=True)
 class DecodedSpans:
-    """What a request held: rows, the number of rejected spans, and the first reason."""
+    """What a request held: rows, the number of rejected spans, and the first reason.
+
+    Attributes:
+        foreign_traces: Traces of emitters other than the agent, which `emitters.trees.finish_traces` looks at
+            once the rows are kept.
+    """
 
     rows: tuple[SpanRow, ...]
     rejected: int = 0
     reason: str = ""
+    foreign_traces: frozenset[str] = frozenset()
 
 
 def decode_traces(request: ExportTraceServiceRequest) -> DecodedSpans:
@@ -60,20 +68,36 @@ def decode_traces(request: ExportTraceServiceRequest) -> DecodedSpans:
         for scope_spans in resource_spans.scope_spans:
             for span in scope_spans.spans:
                 try:
-                    rows.append(decode_span(span, resource))
+                    rows.append(decode_span(span, resource, scope_spans.scope.name))
                 except RejectedError as error:
                     rejected += 1
                     reason = reason or f"span {span.name!r}: {error}"
-    return DecodedSpans(tuple(rows), rejected, reason)
+    rows, foreign_traces = with_emitters_placed(rows)
+    return DecodedSpans(tuple(rows), rejected, reason, foreign_traces)
 
 
-def decode_span(span: Span, resource: Attributes) -> SpanRow:
-    """One span as a row.
+def with_emitters_placed(rows: list[SpanRow]) -> tuple[list[SpanRow], frozenset[str]]:
+    """Complete the rows of other emitters, which come last then; also gives the traces they are of."""
+    foreign = [row for row in rows if is_told_by_emitter(row)]
+    if not foreign:
+        return rows, frozenset()
+    ours = [row for row in rows if not is_told_by_emitter(row)]
+    return ours + placed(foreign), frozenset(row.trace_id for row in foreign)
+
+
+def decode_span(span: Span, resource: Attributes, scope: str) -> SpanRow:
+    """One span as a row; of an emitter's span only what the span itself says.
+
+    Args:
+        span: The span.
+        resource: Attributes of its resource.
+        scope: Name of its instrumentation scope.
 
     Raises:
         RejectedError: It cannot be kept.
     """
-    attributes = {**resource, **decode_attributes(span.attributes)}
+    own = decode_attributes(span.attributes)
+    attributes = {**resource, **own}
     span_type = text(attributes, names.SPAN_TYPE)
     kind = SpanKind.DETAIL if span_type is None else _OURS.get(span_type)
     if kind is None:
@@ -88,7 +112,7 @@ def decode_span(span: Span, resource: Attributes) -> SpanRow:
     if kind in _BELOW_STEP:
         _check_below_step(span, kind, trace_id, parent)
     if kind not in RUN_TREE:
-        return SpanRow(
+        row = SpanRow(
             trace_id=trace_id,
             span_id=span_id,
             kind=kind,
@@ -99,6 +123,8 @@ def decode_span(span: Span, resource: Attributes) -> SpanRow:
             repository=text(attributes, names.REPOSITORY),
             raw=span.SerializeToString(),
         )
+        emitter = emitter_of(resource, scope, own) if kind is SpanKind.DETAIL else None
+        return row if emitter is None else told_row(span, row, emitter, attributes)
     in_job = kind is not SpanKind.RUN
     in_step = kind is SpanKind.STEP
     job_name = (text(attributes, names.JOB_NAME) or _required(attributes, names.JOB_ID)) if in_job else None

@@ -61,8 +61,8 @@ def test_a_run_span_takes_its_result_from_the_pipeline() -> None:
     assert (row.kind, row.result, row.job_name) == (SpanKind.RUN, Result.CANCELLATION, None)
 
 
-def test_a_span_of_another_emitter_is_kept_whole_as_detail() -> None:
-    request = step_request(without=[names.SPAN_TYPE])
+def test_a_span_that_is_no_part_of_a_run_is_kept_whole_as_detail() -> None:
+    request = step_request(without=[names.SPAN_TYPE, names.TASK_NAME])
     decoded = decode_traces(request)
     (row,) = decoded.rows
     assert (row.kind, row.run_id, decoded.rejected) == (SpanKind.DETAIL, None, 0)

@@ -3,12 +3,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from tests.support.span_rows import run_rows
-
 from makespan_collector.store.opening import open_store
 from makespan_collector.store.rows import SpanKind, SpanRow
 from makespan_model.identity import RunIdentity
 from makespan_model.records import MemoryPeakSource, Result, RunState
+from support.span_rows import run_rows
 
 TRACE = RunIdentity("github", "octo/app", "1").trace_id
 
