@@ -8,7 +8,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,19 @@ class Served:
     url: str
     process: subprocess.Popen[str]
     grpc: str | None = None
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where its socket of HTTP listens."""
+        host, _, port = self.url.rpartition("//")[2].rpartition(":")
+        return host, int(port)
+
+    def peak_memory_bytes(self) -> int:
+        """The most memory it has had at once."""
+        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+        raise AssertionError("the kernel does not tell")
 
     def post(self, path: str, data: bytes) -> int:
         """The status code of an OTLP request."""
@@ -31,26 +44,22 @@ class Served:
                 return int(error.code)
 
 
-@contextmanager
-def serving(store: Path, *arguments: str) -> Iterator[Served]:
-    """Runs until the block ends; the line it prints when ready is what is waited for."""
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "makespan_cli.main",
-            "serve",
-            "--port",
-            "0",
-            "--json",
-            "--store",
-            str(store),
-            *arguments,
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
+def serving(store: Path, *arguments: str) -> AbstractContextManager[Served]:
+    """`makespan serve`, until the block ends; the line it prints when ready is what is waited for."""
+    command = ["-m", "makespan_cli.main", "serve", "--port", "0", "--json", "--store", str(store)]
+    return _served([*command, *arguments])
+
+
+def serving_limited(store: Path, *, append_delay_s: float = 0, **limits: float) -> AbstractContextManager[Served]:
+    """The same server with other limits, and with a store that takes its time."""
+    return _served(
+        [str(Path(__file__).with_name("limited_collector.py")), str(store), json.dumps(limits), str(append_delay_s)]
     )
+
+
+@contextmanager
+def _served(arguments: list[str]) -> Iterator[Served]:
+    process = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
         assert process.stderr is not None
