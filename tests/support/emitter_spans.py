@@ -51,7 +51,7 @@ def request(
             end_time_unix_nano=EPOCH + one.end_s * SECOND,
             attributes=[key_value(key, value) for key, value in one.own.items()],
         )
-        span.status.code = one.code  # type: ignore[assignment]
+        span.status.code = one.code
     return message
 
 

@@ -7,6 +7,7 @@ its span is marked as odd, and the caller gives it to the row decoder.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -65,8 +66,7 @@ class AttributeColumns:
         """Strings out of a few; null where absent or empty, any other makes its span odd."""
         found = self.texts(key, reader)
         if found is not None:
-            unknown = pc.invert(pc.is_in(found, value_set=pa.array(list(allowed), pa.string())))
-            self._mark(pc.and_(pc.is_valid(found), unknown))
+            self._mark_unless(pc.is_in(found, value_set=_word_set(tuple(allowed))))
         return found
 
     def wholes(self, key: str, reader: Reader, kind: Any, maximum: int) -> Any:
@@ -74,18 +74,18 @@ class AttributeColumns:
         found = self._scattered(key, self._integers, reader, pa.int64())
         if found is None:
             return None
-        outside = pc.fill_null(pc.or_(pc.less(found, 0), pc.greater(found, maximum)), False)
-        if self._mark(outside):
-            found = pc.if_else(outside, None, found)
-        return found.cast(kind)
+        ends = pc.min_max(found).as_py()
+        if ends["min"] is not None and (ends["min"] < 0 or ends["max"] > maximum):
+            sound = pc.and_(pc.greater_equal(found, 0), pc.less_equal(found, maximum))
+            self._mark_unless(pc.fill_null(sound, True))
+            found = pc.if_else(sound, found, None)
+        return found if found.type == kind else found.cast(kind)
 
     def amounts(self, key: str, reader: Reader) -> Any:
         """Finite numbers of 0 or more; null where absent."""
-        numbers = pc.coalesce(self._doubles, self._integers.cast(pa.float64(), safe=False))
-        found = self._scattered(key, numbers, reader, pa.float64())
+        found = self._scattered(key, self._numbers, reader, pa.float64())
         if found is not None:
-            sound = pc.and_(pc.greater_equal(found, 0.0), pc.less(found, _DOUBLE_LIMIT))
-            self._mark(pc.invert(pc.fill_null(sound, True)))
+            self._mark_unless(pc.fill_null(pc.and_(pc.greater_equal(found, 0.0), pc.less(found, _DOUBLE_LIMIT)), True))
         return found
 
     def lists(self, key: str, reader: Reader) -> Any:
@@ -108,13 +108,20 @@ class AttributeColumns:
                 found[span] = [item.string_value for item in values if item.HasField("string_value")]
         return pa.array(found, pa.list_(pa.string()))
 
+    @cached_property
+    def _numbers(self) -> Any:
+        return pc.coalesce(self._doubles, self._integers.cast(pa.float64(), safe=False))
+
     def _scattered(self, key: str, values: Any, reader: Reader, kind: Any) -> Any:
         """One value a span, its own or its resource's; None where no span has any."""
         own = self._own(key, values)
-        inherited = [self._of_resource(resource, key, reader, n) for n, resource in enumerate(self._resources)]
-        if all(value is None for value in inherited):
+        if (own is not None and not own.null_count) or not any(key in resource for resource in self._resources):
             return own
-        spread = pa.array(inherited, kind).take(pa.array(self._resource_of))
+        inherited = [self._of_resource(resource, key, reader, n) for n, resource in enumerate(self._resources)]
+        if len(inherited) == 1:
+            spread = pa.repeat(pa.scalar(inherited[0], kind), self._count)
+        else:
+            spread = pa.array(inherited, kind).take(pa.array(self._resource_of))
         return spread if own is None else pc.coalesce(own, spread)
 
     def _own(self, key: str, values: Any) -> Any:
@@ -142,12 +149,19 @@ class AttributeColumns:
             self.odd |= self._resource_of == number
             return None
 
-    def _mark(self, spans: Any) -> bool:
-        odd = spans.to_numpy(zero_copy_only=False)
-        self.odd |= odd
-        return bool(odd.any())
+    def _mark_unless(self, sound: Any) -> None:
+        if not pc.all(sound).as_py():
+            self.odd |= ~sound.to_numpy(zero_copy_only=False)
+
+
+@cache
+def _word_set(words: tuple[str, ...]) -> Any:
+    return pa.array([*words, None], pa.string())
 
 
 def _without_empty(strings: Any) -> Any:
-    empty = pc.equal(strings, "")
-    return pc.if_else(pc.fill_null(empty, False), None, strings) if pc.any(empty).as_py() else strings
+    if len(strings) and not strings.null_count:
+        ends = np.frombuffer(strings.buffers()[1], np.int32, len(strings) + strings.offset + 1)[strings.offset :]
+        if (ends[1:] > ends[:-1]).all():
+            return strings
+    return pc.if_else(pc.equal(strings, ""), None, strings)

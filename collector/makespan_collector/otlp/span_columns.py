@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,6 @@ from makespan_model.records import CacheOutcome, MemoryPeakSource, PressureSourc
 
 _INT64_MAX = 2**63 - 1
 _INT32_MAX = 2**31 - 1
-_HEXADECIMAL = np.frombuffer("".join(f"{byte:02x}" for byte in range(256)).encode(), np.uint8).reshape(256, 2)
 _TREE_KINDS = [kind.value for kind in RUN_TREE]
 
 
@@ -297,15 +297,17 @@ def _unparsable(executables: Any) -> Mask:
 def _hexadecimal(ids: Any, size: int) -> tuple[pa.Array, Mask, Mask]:
     """Ids as text, which of them are of the right size and not all zero, and which are empty."""
     count = len(ids)
-    offsets = np.frombuffer(ids.buffers()[1], np.int32, count=len(ids) + ids.offset + 1)[ids.offset :]
+    if not count:
+        return pa.array([], pa.string()), np.zeros(0, bool), np.zeros(0, bool)
+    offsets = np.frombuffer(ids.buffers()[1], np.int32, count + ids.offset + 1)[ids.offset :]
+    data = np.frombuffer(ids.buffers()[2] or b"", np.uint8)[offsets[0] : offsets[-1]]
+    starts = offsets - offsets[0]
     lengths = np.diff(offsets)
+    empty: Mask = lengths == 0
     sound: Mask = lengths == size
-    digits = np.zeros((count, size), np.uint8)
-    data = ids.buffers()[2]
-    if data is not None and sound.any():
-        places = offsets[:-1][sound][:, None] + np.arange(size)
-        digits[sound] = np.frombuffer(data, np.uint8)[places]
-    sound &= digits.any(axis=1)
-    letters = _HEXADECIMAL[digits].reshape(count, 2 * size)
-    ends = np.arange(count + 1, dtype=np.int32) * (2 * size)
-    return pa.StringArray.from_buffers(count, pa.py_buffer(ends), pa.py_buffer(letters)), sound, lengths == 0
+    if (sound | empty).all():
+        sound[sound] = data.reshape(-1, size).any(axis=1)
+    else:
+        sound &= np.array([data[start:end].any() for start, end in pairwise(starts)])
+    digits = pa.py_buffer(data.tobytes().hex().encode())
+    return pa.StringArray.from_buffers(count, pa.py_buffer(2 * starts), digits), sound, empty
