@@ -27,12 +27,12 @@ from makespan_model.vocabulary import USAGE_AMOUNTS, USAGE_COUNTS
 Row = Mapping[str, Any]
 
 # The worst first: a run that nobody summed up ended as its worst job did.
-_SEVERITY = (Result.FAILURE, Result.ERROR, Result.TIMEOUT, Result.CANCELLATION, Result.SUCCESS, Result.SKIP)
+SEVERITY = (Result.FAILURE, Result.ERROR, Result.TIMEOUT, Result.CANCELLATION, Result.SUCCESS, Result.SKIP)
 
 
-_CLOSED_AFTER_NS = 6 * 3600 * 1_000_000_000
+CLOSED_AFTER_NS = 6 * 3600 * 1_000_000_000
 """A run whose end nobody told is over when nothing was heard of it for as long as GitHub lets a job run."""
-_PLAIN = "plain"
+PLAIN = "plain"
 """The provider outside of CI, where no run span ever comes."""
 
 
@@ -82,7 +82,7 @@ def _standing(span: Row) -> tuple[bool, bool, int]:
 
 
 def _state_of_rootless(span: Row, heard_ns: int, now_ns: int) -> RunState | None:
-    if span["provider"] == _PLAIN or now_ns - heard_ns > _CLOSED_AFTER_NS:
+    if span["provider"] == PLAIN or now_ns - heard_ns > CLOSED_AFTER_NS:
         return None
     return RunState.EXECUTING
 
@@ -125,8 +125,8 @@ def _assemble_job(name: str, span: Row | None, step_spans: Sequence[Row]) -> Job
             start_ns=min(step.start_ns for step in steps),
             end_ns=max(step.end_ns for step in steps),
             steps=steps,
-            worker=step_spans[0]["worker"],
-            runner_labels=_labels(step_spans[0]),
+            worker=_first_known(step_spans, "worker"),
+            runner_labels=_labels(_first_known(step_spans, "runner_labels")),
         )
     if span["source"] in PROVIDER_SOURCES and span["state"] is None:
         steps = aligned(steps, span["start_ns"], span["end_ns"])
@@ -140,7 +140,7 @@ def _assemble_job(name: str, span: Row | None, step_spans: Sequence[Row]) -> Job
         needs=None if span["needs"] is None else tuple(span["needs"]),
         queued_ns=span["queued_ns"],
         worker=span["worker"],
-        runner_labels=_labels(span),
+        runner_labels=_labels(span["runner_labels"]),
         state=_state(span),
         url=span["url"],
     )
@@ -161,8 +161,8 @@ def _assemble_step(span: Row) -> StepRun:
     )
 
 
-def _labels(span: Row) -> tuple[str, ...] | None:
-    return None if span["runner_labels"] is None else tuple(span["runner_labels"])
+def _labels(labels: Sequence[str] | None) -> tuple[str, ...] | None:
+    return None if labels is None else tuple(labels)
 
 
 def _state(span: Row) -> RunState | None:
@@ -183,4 +183,4 @@ def _assemble_usage(span: Row) -> Usage:
 def worst_result(results: Iterable[Result]) -> Result:
     """The worst of several results; success when there is none to look at."""
     found = set(results)
-    return next((result for result in _SEVERITY if result in found), Result.SUCCESS)
+    return next((result for result in SEVERITY if result in found), Result.SUCCESS)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
+import pyarrow as pa
+
 from makespan_collector.store.rows import SpanRow
 from makespan_collector.store.schema import Samples, Spans
 from makespan_model.evidence import FileAccesses, TestRun
@@ -45,14 +47,45 @@ class Store(Protocol):
         repository: str | None = None,
         run_ids: Collection[str] | None = None,
         since_ns: int | None = None,
+        until_ns: int | None = None,
         limit: int | None = None,
     ) -> list[PipelineRun]:
         """Runs that match every filter given, oldest first; `limit` keeps the newest.
 
         A job of which only steps are known spans its steps, a run of which only jobs are known its jobs. Whether
         such a run may still go on is decided by `assembly.assemble_runs`.
-        `since_ns` leaves out runs whose first span started earlier.
+        `since_ns` leaves out runs whose first span started earlier, `until_ns` those in which it started then or later.
         """
+
+    def run_series(
+        self,
+        *,
+        repository: str | None = None,
+        pipeline: str | None = None,
+        since_ns: int | None = None,
+        until_ns: int | None = None,
+    ) -> pa.Table:
+        """One row a run, oldest first, in the columns of `series.RUN_SERIES`; the filters are those of `runs`."""
+
+    def job_series(
+        self,
+        *,
+        repository: str | None = None,
+        pipeline: str | None = None,
+        since_ns: int | None = None,
+        until_ns: int | None = None,
+    ) -> pa.Table:
+        """One row a job of each of these runs: `series.JOB_SERIES`."""
+
+    def step_series(
+        self,
+        *,
+        repository: str | None = None,
+        pipeline: str | None = None,
+        since_ns: int | None = None,
+        until_ns: int | None = None,
+    ) -> pa.Table:
+        """One row a step of each of these runs: `series.STEP_SERIES`; times are those its worker's clock said."""
 
     def pipelines(self) -> list[PipelineSummary]:
         """Every pipeline, in order of repository and name."""

@@ -12,5 +12,6 @@ __all__ = [
     "queries",
     "run_queries",
     "segments",
+    "series_queries",
     "writer_lock",
 ]

@@ -10,8 +10,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import pyarrow as pa
+
 from makespan_collector.store.contract import PipelineSummary
-from makespan_collector.store.embedded import detail_queries, evidence_queries, retention, run_queries
+from makespan_collector.store.embedded import detail_queries, evidence_queries, retention, run_queries, series_queries
 from makespan_collector.store.embedded.compaction import compact_table, remove_superseded
 from makespan_collector.store.embedded.group_commit import GroupCommit
 from makespan_collector.store.embedded.log_segment import LogWriter, repair_log
@@ -65,6 +67,7 @@ class EmbeddedReader:
         repository: str | None = None,
         run_ids: Collection[str] | None = None,
         since_ns: int | None = None,
+        until_ns: int | None = None,
         limit: int | None = None,
     ) -> list[PipelineRun]:
         """See `Store.runs`."""
@@ -74,9 +77,46 @@ class EmbeddedReader:
             repository=repository,
             run_ids=run_ids,
             since_ns=since_ns,
+            until_ns=until_ns,
             limit=limit,
             now_ns=time.time_ns(),
         )
+
+    def run_series(
+        self,
+        *,
+        repository: str | None = None,
+        pipeline: str | None = None,
+        since_ns: int | None = None,
+        until_ns: int | None = None,
+    ) -> pa.Table:
+        """See `Store.run_series`."""
+        chosen = series_queries.Chosen(repository, pipeline, since_ns, until_ns)
+        return series_queries.run_series(self._root, chosen, now_ns=time.time_ns())
+
+    def job_series(
+        self,
+        *,
+        repository: str | None = None,
+        pipeline: str | None = None,
+        since_ns: int | None = None,
+        until_ns: int | None = None,
+    ) -> pa.Table:
+        """See `Store.job_series`."""
+        chosen = series_queries.Chosen(repository, pipeline, since_ns, until_ns)
+        return series_queries.job_series(self._root, chosen, now_ns=time.time_ns())
+
+    def step_series(
+        self,
+        *,
+        repository: str | None = None,
+        pipeline: str | None = None,
+        since_ns: int | None = None,
+        until_ns: int | None = None,
+    ) -> pa.Table:
+        """See `Store.step_series`."""
+        chosen = series_queries.Chosen(repository, pipeline, since_ns, until_ns)
+        return series_queries.step_series(self._root, chosen, now_ns=time.time_ns())
 
     def pipelines(self) -> list[PipelineSummary]:
         """See `Store.pipelines`."""

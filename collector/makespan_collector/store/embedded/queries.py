@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import duckdb
 import pyarrow as pa
@@ -21,7 +21,18 @@ Answer = TypeVar("Answer")
 _ATTEMPTS = 8
 
 
-def query(root: Path, table: TableSchema, ask: Callable[[duckdb.DuckDBPyConnection], Answer]) -> Answer:
+class RowSource(Protocol):
+    """Rows that are not in a directory, of which the same questions can be asked."""
+
+    def rows(self, table: TableSchema) -> pa.Table:
+        """All rows of a table that a question may need."""
+
+
+Place: TypeAlias = Path | RowSource
+"""Where the rows of a store are."""
+
+
+def query(root: Place, table: TableSchema, ask: Callable[[duckdb.DuckDBPyConnection], Answer]) -> Answer:
     """Run `ask` on a connection in which `rows` is everything the table holds now.
 
     A compaction may delete a segment between the look at the folder and the read; then the folder is
@@ -30,6 +41,10 @@ def query(root: Path, table: TableSchema, ask: Callable[[duckdb.DuckDBPyConnecti
     Raises:
         InputError: A segment is damaged.
     """
+    if not isinstance(root, Path):
+        with _memory() as connection:
+            connection.register("rows", root.rows(table))
+            return ask(connection)
     for _ in range(_ATTEMPTS):
         live: tuple[Segment, ...] = ()
         try:
@@ -47,10 +62,7 @@ def query(root: Path, table: TableSchema, ask: Callable[[duckdb.DuckDBPyConnecti
 @contextmanager
 def connect(table: TableSchema, segments: Sequence[Segment]) -> Iterator[duckdb.DuckDBPyConnection]:
     """A DuckDB connection with the view `rows` over these segments."""
-    connection = duckdb.connect(
-        ":memory:", config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
-    )
-    try:
+    with _memory() as connection:
         connection.register("log_rows", _logs(table, segments))
         columns = ", ".join(f'"{name}"' for name in table.columns.names)
         sources = ["SELECT * FROM log_rows"]
@@ -61,6 +73,16 @@ def connect(table: TableSchema, segments: Sequence[Segment]) -> Iterator[duckdb.
         # By name: segments from before a table gained a column lack it, and read as null there.
         everything = " UNION ALL BY NAME ".join(sources)
         connection.execute(f"CREATE TEMP VIEW rows AS SELECT {columns} FROM ({everything})")  # noqa: S608
+        yield connection
+
+
+@contextmanager
+def _memory() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection to nothing, that fetches nothing from anywhere."""
+    connection = duckdb.connect(
+        ":memory:", config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
+    )
+    try:
         yield connection
     finally:
         connection.close()

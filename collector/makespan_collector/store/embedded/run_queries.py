@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from pathlib import Path
 
 import duckdb
 
 from makespan_collector.store.assembly import assemble_runs
 from makespan_collector.store.contract import PipelineSummary
 from makespan_collector.store.embedded.merging import merged_rows
-from makespan_collector.store.embedded.queries import fetch, query
+from makespan_collector.store.embedded.queries import Place, fetch, query
 from makespan_collector.store.rows import RUN_TREE
 from makespan_collector.store.schema import SAMPLES, SPANS
 from makespan_model.records import PipelineRun, Sample
@@ -22,12 +21,13 @@ _OURS = f"kind IN ({', '.join(repr(kind.value) for kind in RUN_TREE)})"
 
 
 def runs(
-    root: Path,
+    root: Place,
     *,
     pipeline: str | None,
     repository: str | None,
     run_ids: Collection[str] | None,
     since_ns: int | None,
+    until_ns: int | None,
     limit: int | None,
     now_ns: int,
 ) -> list[PipelineRun]:
@@ -44,17 +44,18 @@ def runs(
         conditions.append(f"run_id IN ({', '.join('?' * len(run_ids))})")
         parameters += run_ids
     newest = f"LIMIT {max(0, int(limit))}" if limit is not None else ""
-    since = "HAVING min(start_ns) >= ?" if since_ns is not None else ""
-    if since_ns is not None:
-        parameters.append(since_ns)
-    # By identity, not by trace: a sender that is not ours may have drawn a trace id of its own.
-    in_chosen = f"{_OURS} AND ({_IDENTITY}) IN (SELECT {_IDENTITY} FROM chosen)"  # noqa: S608 (constants)
+    bounds = [(">=", since_ns), ("<", until_ns)]
+    in_time = " AND ".join(f"min(start_ns) {sign} ?" for sign, bound in bounds if bound is not None)
+    parameters += [bound for _, bound in bounds if bound is not None]
+    # By identity, not by trace: a sender that is not ours may have drawn a trace id of its own. By kind only once
+    # rows are merged: a stage taken for a job may turn out to hold other stages.
+    in_chosen = f"({_IDENTITY}) IN (SELECT {_IDENTITY} FROM chosen)"  # noqa: S608 (constants)
     sql = f"""
         WITH chosen AS (
             SELECT {_IDENTITY} FROM rows WHERE {" AND ".join(conditions)}
-            GROUP BY ALL {since} ORDER BY min(start_ns) DESC, {_IDENTITY} {newest}
+            GROUP BY ALL {f"HAVING {in_time}" if in_time else ""} ORDER BY min(start_ns) DESC, {_IDENTITY} {newest}
         )
-        FROM ({merged_rows(SPANS, _COLUMNS, in_chosen)})
+        FROM ({merged_rows(SPANS, _COLUMNS, in_chosen)}) WHERE {_OURS}
     """  # noqa: S608 (values are parameters)
 
     def ask(connection: duckdb.DuckDBPyConnection) -> list[PipelineRun]:
@@ -63,7 +64,7 @@ def runs(
     return query(root, SPANS, ask)
 
 
-def pipelines(root: Path) -> list[PipelineSummary]:
+def pipelines(root: Place) -> list[PipelineSummary]:
     """See `Store.pipelines`."""
     sql = f"""
         WITH runs AS (
@@ -76,7 +77,7 @@ def pipelines(root: Path) -> list[PipelineSummary]:
     return query(root, SPANS, lambda connection: [PipelineSummary(**row) for row in fetch(connection, sql)])
 
 
-def samples(root: Path, trace_id: str, span_id: str) -> list[Sample]:
+def samples(root: Place, trace_id: str, span_id: str) -> list[Sample]:
     """See `Store.samples`."""
     sql = f"""
         SELECT time_ns, {", ".join(SAMPLE_METRICS)}
