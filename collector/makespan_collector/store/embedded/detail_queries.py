@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from makespan_collector.store.embedded.merging import merged_rows
-from makespan_collector.store.embedded.queries import fetch, query
+from makespan_collector.store.embedded.queries import Place, fetch, query
 from makespan_collector.store.rows import SpanKind, SpanRow
 from makespan_collector.store.schema import SPANS
 from makespan_model.records import CacheOutcome, MemoryPeakSource, PressureSource, Result, RunState, StepKind
@@ -26,7 +25,7 @@ _WORDS = {
 _LISTS = ("needs", "runner_labels")
 
 
-def details(root: Path, trace_ids: Collection[str]) -> list[SpanRow]:
+def details(root: Place, trace_ids: Collection[str]) -> list[SpanRow]:
     """See `Store.details`."""
     if not trace_ids:
         return []

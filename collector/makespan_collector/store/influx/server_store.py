@@ -1,0 +1,143 @@
+"""The store on an InfluxDB server."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from types import TracebackType
+from typing import Self
+
+import pyarrow as pa
+
+from makespan_collector.store.contract import PipelineSummary
+from makespan_collector.store.embedded import detail_queries, evidence_queries, run_queries, series_queries
+from makespan_collector.store.embedded.series_queries import Chosen
+from makespan_collector.store.influx.points import sample_lines, span_lines
+from makespan_collector.store.influx.row_source import InfluxRows
+from makespan_collector.store.influx.server import HISTORY, SAMPLES, Server
+from makespan_collector.store.rows import SpanRow
+from makespan_collector.store.schema import Samples, Spans
+from makespan_model.errors import UnavailableError
+from makespan_model.evidence import FileAccesses, TestRun
+from makespan_model.records import PipelineRun, Sample
+
+
+class InfluxStore:
+    """History on a server; any number of processes may write and read.
+
+    Args:
+        server: The connection; closed with the store.
+    """
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._closed = False
+
+    def append(self, *, spans: Spans = (), samples: Samples = ()) -> None:
+        """See `Store.append`."""
+        if self._closed:
+            raise UnavailableError(f"the store {self._server.target.url} is closed")
+        if len(spans):
+            self._server.write(list(span_lines(spans)), HISTORY)
+        if len(samples):
+            self._server.write(list(sample_lines(samples)), SAMPLES)
+
+    def runs(
+        self,
+        *,
+        pipeline: str | None = None,
+        repository: str | None = None,
+        run_ids: Collection[str] | None = None,
+        since_ns: int | None = None,
+        until_ns: int | None = None,
+        limit: int | None = None,
+    ) -> list[PipelineRun]:
+        """See `Store.runs`."""
+        ids = None if run_ids is None else tuple(run_ids)
+        rows = InfluxRows(self._server, repository, pipeline, ids, since_ns, until_ns)
+        if limit is not None and ids is None and until_ns is None:
+            rows = rows.newest(limit)
+        return run_queries.runs(
+            rows,
+            pipeline=pipeline,
+            repository=repository,
+            run_ids=run_ids,
+            since_ns=since_ns,
+            until_ns=until_ns,
+            limit=limit,
+            now_ns=time.time_ns(),
+        )
+
+    def run_series(
+        self,
+        *,
+        repository: str | None = None,
+        pipeline: str | None = None,
+        since_ns: int | None = None,
+        until_ns: int | None = None,
+    ) -> pa.Table:
+        """See `Store.run_series`."""
+        rows = InfluxRows(self._server, repository, pipeline, None, since_ns, until_ns)
+        return series_queries.run_series(rows, Chosen(repository, pipeline, since_ns, until_ns), now_ns=time.time_ns())
+
+    def job_series(
+        self,
+        *,
+        repository: str | None = None,
+        pipeline: str | None = None,
+        since_ns: int | None = None,
+        until_ns: int | None = None,
+    ) -> pa.Table:
+        """See `Store.job_series`."""
+        rows = InfluxRows(self._server, repository, pipeline, None, since_ns, until_ns)
+        return series_queries.job_series(rows, Chosen(repository, pipeline, since_ns, until_ns), now_ns=time.time_ns())
+
+    def step_series(
+        self,
+        *,
+        repository: str | None = None,
+        pipeline: str | None = None,
+        since_ns: int | None = None,
+        until_ns: int | None = None,
+    ) -> pa.Table:
+        """See `Store.step_series`."""
+        rows = InfluxRows(self._server, repository, pipeline, None, since_ns, until_ns)
+        return series_queries.step_series(rows, Chosen(repository, pipeline, since_ns, until_ns), now_ns=time.time_ns())
+
+    def pipelines(self) -> list[PipelineSummary]:
+        """See `Store.pipelines`."""
+        return run_queries.pipelines(InfluxRows(self._server))
+
+    def samples(self, trace_id: str, span_id: str) -> list[Sample]:
+        """See `Store.samples`."""
+        return run_queries.samples(InfluxRows(self._server, trace_ids=(trace_id,), span_id=span_id), trace_id, span_id)
+
+    def tests(self, trace_ids: Collection[str], *, step_span_id: str | None = None) -> list[TestRun]:
+        """See `Store.tests`."""
+        rows = InfluxRows(self._server, trace_ids=tuple(trace_ids), details=True)
+        return evidence_queries.tests(rows, trace_ids, step_span_id)
+
+    def file_accesses(self, trace_id: str, span_id: str) -> FileAccesses | None:
+        """See `Store.file_accesses`."""
+        rows = InfluxRows(self._server, trace_ids=(trace_id,), details=True)
+        return evidence_queries.file_accesses(rows, trace_id, span_id)
+
+    def details(self, trace_ids: Collection[str]) -> list[SpanRow]:
+        """See `Store.details`."""
+        return detail_queries.details(InfluxRows(self._server, trace_ids=tuple(trace_ids), details=True), trace_ids)
+
+    def compact(self) -> None:
+        """Do nothing: the server compacts by itself."""
+
+    def close(self) -> None:
+        """See `Store.close`."""
+        self._closed = True
+        self._server.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
