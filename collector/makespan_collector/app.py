@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from flask import Blueprint, Flask, Response, jsonify
+from flask import Blueprint, Flask
 
 from makespan_collector.access.guard import Guard
+from makespan_collector.operation.endpoints import operation_endpoints
+from makespan_collector.operation.http_observation import ObservedApplication
+from makespan_collector.operation.logs import RefusalLog
+from makespan_collector.operation.metrics import Metrics
+from makespan_collector.operation.readiness import Check, Readiness
+from makespan_collector.operation.store_checks import store_checks
 from makespan_collector.receiving.admission import Admission
 from makespan_collector.receiving.http import receivers
 from makespan_collector.receiving.limits import Limits
@@ -19,6 +25,9 @@ def create_app(
     limits: Limits | None = None,
     admission: Admission | None = None,
     guard: Guard | None = None,
+    metrics: Metrics | None = None,
+    refusals: RefusalLog | None = None,
+    checks: Mapping[str, Check] | None = None,
     blueprints: Sequence[Blueprint] = (),
 ) -> Flask:
     """The application.
@@ -28,18 +37,19 @@ def create_app(
         limits: Of the receivers; the defaults when None.
         admission: Shared with other transports; one of its own when None.
         guard: Says who may do what; when None nobody has a token, and only this machine may.
+        metrics: Counts requests; shared with other transports.
+        refusals: Told of refused requests; shared too.
+        checks: What `/readyz` asks; the store alone when None.
         blueprints: What else to serve.
     """
     limits = limits or Limits()
     app = Flask("makespan_collector", static_folder=None)
     admission = admission or Admission(limits.max_in_flight_bytes, limits.requests_per_s)
-    app.register_blueprint(receivers(store, limits, admission, guard or Guard(dict)))
+    guard, metrics = guard or Guard(dict), metrics or Metrics()
+    metrics.watch(store, lambda: admission.in_flight_bytes)
+    app.register_blueprint(receivers(store, limits, admission, guard, metrics))
+    app.register_blueprint(operation_endpoints(metrics, Readiness(checks or store_checks(store)), guard))
     for blueprint in blueprints:
         app.register_blueprint(blueprint)
-
-    @app.get("/health")
-    @app.get("/healthz")
-    def health() -> Response:
-        return jsonify(status="ok")
-
+    app.wsgi_app = ObservedApplication(app, metrics, refusals or RefusalLog())  # type: ignore[method-assign]
     return app

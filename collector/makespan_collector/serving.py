@@ -12,11 +12,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from makespan_collector.access.guard import Guard
+from makespan_collector.access.guard import Guard, Network, is_loopback
 from makespan_collector.access.token_file import TOKEN_FILE, LiveTokens
 from makespan_collector.app import create_app
 from makespan_collector.gateway import Gateway
 from makespan_collector.http_server import BACKLOG, HttpServer
+from makespan_collector.operation.logs import RefusalLog
+from makespan_collector.operation.metrics import Metrics
+from makespan_collector.operation.store_checks import directory_checks, store_checks
 from makespan_collector.receiving.admission import Admission
 from makespan_collector.receiving.limits import Limits
 from makespan_collector.store.contract import Store
@@ -49,6 +52,8 @@ class Serving:
         tls: Listen with TLS on both.
         limits: Of the receivers.
         require_token: Also from this very machine.
+        trusted_proxies: Whose `X-Forwarded-For` is believed.
+        min_free_bytes: With less on the store's disk the collector says that it is not ready.
     """
 
     host: str = "127.0.0.1"
@@ -57,6 +62,18 @@ class Serving:
     tls: TlsFiles | None = None
     limits: Limits = field(default_factory=Limits)
     require_token: bool = False
+    trusted_proxies: tuple[Network, ...] = ()
+    min_free_bytes: int = 256 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What the transports share."""
+
+    admission: Admission
+    guard: Guard
+    metrics: Metrics
+    refusals: RefusalLog
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,29 +94,42 @@ def serve(store_dir: Path, serving: Serving, *, ready: Callable[[Endpoints], Non
 
     Raises:
         UnavailableError: A port is taken, the address is not ours, or the store cannot be written.
-        InputError: The directory holds something that is not a store, or a TLS file cannot be used.
+        InputError: The directory holds something that is not a store, a TLS file cannot be used, or the file of
+            tokens is broken or readable by others.
     """
     _check_tls(serving.tls)
+    tokens = LiveTokens(store_dir / TOKEN_FILE)
     listener = _listen(serving.host, serving.port)
     with listener, open_store(store_dir) as store:
         store.compact()
         bound_host, bound_port = listener.getsockname()[:2]
         shown = f"[{bound_host}]" if ":" in bound_host else bound_host
         url = f"{'http' if serving.tls is None else 'https'}://{shown}:{bound_port}"
-        admission = Admission(serving.limits.max_in_flight_bytes, serving.limits.requests_per_s)
-        guard = Guard(LiveTokens(store_dir / TOKEN_FILE).by_id, anonymous_on_loopback=not serving.require_token)
-        app = create_app(store, limits=serving.limits, admission=admission, guard=guard)
-        with _grpc_receivers(store, serving, admission, guard, shown) as grpc_endpoint:
-            gateway = Gateway(app, serving.limits, admission, _THREADS)
+        _warn_of_exposure(serving, bound_host, has_tokens=bool(tokens.by_id()))
+        shared = _Shared(
+            Admission(serving.limits.max_in_flight_bytes, serving.limits.requests_per_s),
+            Guard(tokens.by_id, not serving.require_token, serving.trusted_proxies),
+            Metrics(),
+            RefusalLog(),
+        )
+        app = create_app(
+            store,
+            limits=serving.limits,
+            admission=shared.admission,
+            guard=shared.guard,
+            metrics=shared.metrics,
+            refusals=shared.refusals,
+            checks={**directory_checks(store_dir, serving.min_free_bytes), **store_checks(store)},
+        )
+        with _grpc_receivers(store, serving, shared, shown) as grpc_endpoint:
+            gateway = Gateway(app, serving.limits, shared.admission, _THREADS)
             tls = None if serving.tls is None else (serving.tls.certificate, serving.tls.key)
             HttpServer(listener, gateway, tls, lambda: ready(Endpoints(url, grpc_endpoint))).run()
         store.compact()
 
 
 @contextmanager
-def _grpc_receivers(
-    store: Store, serving: Serving, admission: Admission, guard: Guard, host: str
-) -> Iterator[str | None]:
+def _grpc_receivers(store: Store, serving: Serving, shared: _Shared, host: str) -> Iterator[str | None]:
     """Listen for gRPC as well, where it is wanted and grpcio is there."""
     if serving.grpc_port is None:
         yield None
@@ -110,6 +140,7 @@ def _grpc_receivers(
         return
     import grpc
 
+    from makespan_collector.operation.grpc_observation import GrpcObserver
     from makespan_collector.receiving.grpc_server import GrpcReceivers
 
     credentials = None
@@ -117,13 +148,32 @@ def _grpc_receivers(
         pair = (serving.tls.key.read_bytes(), serving.tls.certificate.read_bytes())
         credentials = grpc.ssl_server_credentials([pair])
     receivers = GrpcReceivers(
-        store, serving.limits, admission, f"{host}:{serving.grpc_port}", guard, credentials=credentials
+        store,
+        serving.limits,
+        shared.admission,
+        f"{host}:{serving.grpc_port}",
+        shared.guard,
+        metrics=shared.metrics,
+        credentials=credentials,
+        interceptors=[GrpcObserver(shared.metrics, shared.refusals)],
     )
     receivers.start()
     try:
         yield f"{host}:{receivers.port}"
     finally:
         receivers.stop()
+
+
+def _warn_of_exposure(serving: Serving, host: str, *, has_tokens: bool) -> None:
+    if is_loopback(host):
+        return
+    if not has_tokens:
+        _log.warning(
+            "there is no token yet, so requests from other machines are refused; "
+            "`makespan token create NAME` makes one, and no restart is needed"
+        )
+    if serving.tls is None and not serving.trusted_proxies:
+        _log.warning("tokens and data travel in the clear; use --tls-cert and --tls-key, or a proxy that speaks TLS")
 
 
 def _check_tls(tls: TlsFiles | None) -> None:

@@ -78,6 +78,7 @@ class CollectorSettings(Checked):
         max_decompressed_bytes: So is a body that decompresses to more.
         max_decompression_ratio: And one that decompresses to this many times its size.
         max_in_flight_bytes: Of all requests that wait for the store.
+        body_deadline_s: A request's body that has not come whole by then is given up.
         requests_per_s: Of one client in the long run; 0 for no limit.
         min_free_bytes: With less on the store's disk `/readyz` says that the collector is not ready.
         retention_samples_days: After so many days samples are deleted; 0 keeps them.
@@ -96,6 +97,7 @@ class CollectorSettings(Checked):
     max_decompressed_bytes: int = within(64 * _MIB, 1)
     max_decompression_ratio: int = within(200, 1)
     max_in_flight_bytes: int = within(128 * _MIB, 1)
+    body_deadline_s: float = within(30.0, 0)
     requests_per_s: float = within(0.0, 0)
     min_free_bytes: int = within(256 * _MIB, 0)
     retention_samples_days: int = within(0, 0)

@@ -9,13 +9,17 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from makespan_model.errors import UsageError
+from makespan_model.setting_tables import LOG_FORMATS, CollectorSettings
 from makespan_model.settings import load_settings
 
-DEFAULT_PORT = 4318
-"""The port of OTLP/HTTP (OTLP specification 1.5)."""
+if TYPE_CHECKING:
+    from makespan_collector.serving import Serving
+
 GRPC_PORT = 4317
 """The port of OTLP/gRPC."""
 _OFF = -1
@@ -23,9 +27,12 @@ _OFF = -1
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    default = CollectorSettings()
+    parser.add_argument("--host", help=f"address to listen on (setting: collector.host; default: {default.host})")
     parser.add_argument(
-        "--port", type=int, default=DEFAULT_PORT, help="port to listen on; 0 takes a free one (default: %(default)s)"
+        "--port",
+        type=int,
+        help=f"port to listen on; 0 takes a free one (setting: collector.port; default: {default.port})",
     )
     parser.add_argument(
         "--grpc-port",
@@ -33,9 +40,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="PORT",
         help=f"port for OTLP/gRPC; 0 takes a free one, `off` none (default: {GRPC_PORT}, but off with another --port)",
     )
-    parser.add_argument("--tls-cert", type=Path, metavar="FILE", help="certificate chain (PEM): listen with TLS")
-    parser.add_argument("--tls-key", type=Path, metavar="FILE", help="its private key (PEM)")
-    parser.add_argument("--require-token", action="store_true", help="ask for a token also from this machine")
+    parser.add_argument("--tls-cert", metavar="FILE", help="certificate chain (PEM): listen with TLS")
+    parser.add_argument("--tls-key", metavar="FILE", help="its private key (PEM)")
+    parser.add_argument(
+        "--require-token", action="store_true", default=None, help="ask for a token also from this machine"
+    )
+    parser.add_argument("--log-format", choices=LOG_FORMATS, help="of the log on stderr (default: text)")
     parser.add_argument("--store", metavar="DIR", help="directory of the store, made if missing (setting: store)")
     parser.add_argument(
         "--json", action="store_true", help='print {"url", "grpc", "store"} instead of a sentence when ready'
@@ -46,25 +56,16 @@ def execute(arguments: argparse.Namespace) -> int:
     """Serve until stopped.
 
     Raises:
-        UsageError: One of the two TLS files without the other.
+        UsageError: One of the two TLS files without the other, or a setting that cannot be.
+        InputError: A file is broken: of settings, of TLS, of tokens, or the store.
         UnavailableError: A port is in use or another process writes the store.
     """
-    from makespan_collector.serving import Endpoints, Serving, TlsFiles, serve
+    from makespan_collector.operation.logs import configure_logging
+    from makespan_collector.serving import Endpoints, serve
 
-    if (arguments.tls_cert is None) != (arguments.tls_key is None):
-        raise UsageError("--tls-cert and --tls-key go together")
-    tls = None if arguments.tls_cert is None else TlsFiles(arguments.tls_cert, arguments.tls_key)
-    grpc_port = arguments.grpc_port
-    if grpc_port is None and arguments.port == DEFAULT_PORT:
-        grpc_port = GRPC_PORT
-    serving = Serving(
-        arguments.host,
-        arguments.port,
-        None if grpc_port == _OFF else grpc_port,
-        tls,
-        require_token=arguments.require_token,
-    )
-    store_dir = Path(load_settings(Path.cwd(), flags={"store": arguments.store}).store)
+    settings = load_settings(Path.cwd(), flags=_flags(arguments))
+    configure_logging(settings.collector.log_format, sys.stderr)
+    store_dir = Path(settings.store)
 
     def ready(endpoints: Endpoints) -> None:
         if arguments.json:
@@ -73,9 +74,36 @@ def execute(arguments: argparse.Namespace) -> int:
             grpc = f" and, over gRPC, at {endpoints.grpc}" if endpoints.grpc else ""
             print(f"collecting at {endpoints.url}{grpc} into {store_dir}", flush=True)
 
-    serve(store_dir, serving, ready=ready)
+    serve(store_dir, _serving(settings.collector), ready=ready)
     print("stopped; everything that was acknowledged is stored", file=sys.stderr)
     return 0
+
+
+def _flags(arguments: argparse.Namespace) -> dict[str, object]:
+    options = ("host", "port", "grpc_port", "tls_cert", "tls_key", "require_token", "log_format")
+    return {"store": arguments.store} | {f"collector.{name}": getattr(arguments, name) for name in options}
+
+
+def _serving(settings: CollectorSettings) -> Serving:
+    from makespan_collector.access.guard import networks
+    from makespan_collector.receiving.limits import Limits
+    from makespan_collector.serving import Serving, TlsFiles
+
+    if bool(settings.tls_cert) != bool(settings.tls_key):
+        raise UsageError("--tls-cert and --tls-key go together")
+    grpc_port = settings.grpc_port
+    if grpc_port is None and settings.port == CollectorSettings().port:
+        grpc_port = GRPC_PORT
+    return Serving(
+        settings.host,
+        settings.port,
+        None if grpc_port == _OFF else grpc_port,
+        TlsFiles(Path(settings.tls_cert), Path(settings.tls_key)) if settings.tls_cert else None,
+        Limits(**{field.name: getattr(settings, field.name) for field in fields(Limits)}),
+        settings.require_token,
+        networks(settings.trusted_proxies),
+        settings.min_free_bytes,
+    )
 
 
 def _grpc_port(text: str) -> int:

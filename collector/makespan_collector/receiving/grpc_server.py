@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent import futures
 from datetime import timedelta
 from typing import Any
@@ -17,7 +17,9 @@ from google.rpc.status_pb2 import Status
 
 from makespan_collector.access.guard import AccessError, Guard
 from makespan_collector.access.tokens import Scope
+from makespan_collector.operation.metrics import Metrics
 from makespan_collector.receiving.admission import Admission, BusyError
+from makespan_collector.receiving.intake import Intake
 from makespan_collector.receiving.limits import Limits
 from makespan_collector.receiving.signals import SIGNALS, NothingKeptError, Signal
 from makespan_collector.store.contract import Store
@@ -38,7 +40,9 @@ class GrpcReceivers:
         admission: Shared with the HTTP receivers.
         address: `host:port`; port 0 takes a free one.
         guard: Says who may send.
+        metrics: Counts what comes in.
         credentials: For TLS; None listens in the clear.
+        interceptors: Called before every method.
 
     Raises:
         UnavailableError: The port is taken, or the address is not ours.
@@ -52,10 +56,13 @@ class GrpcReceivers:
         address: str,
         guard: Guard,
         *,
+        metrics: Metrics | None = None,
         credentials: grpc.ServerCredentials | None = None,
+        interceptors: Sequence[grpc.ServerInterceptor] = (),
     ) -> None:
         self._server = grpc.server(
             futures.ThreadPoolExecutor(_THREADS, thread_name_prefix="makespan-grpc"),
+            interceptors=tuple(interceptors),
             options=[
                 # Of the message decompressed, too. As many as may run at once can be in memory before they are counted.
                 ("grpc.max_receive_message_length", limits.max_body_bytes),
@@ -65,8 +72,9 @@ class GrpcReceivers:
             # As many calls as can work, and as many that wait; the rest is told to come back.
             maximum_concurrent_rpcs=2 * _THREADS,
         )
+        intake = Intake(store, metrics or Metrics())
         for signal in SIGNALS:
-            handler = grpc.unary_unary_rpc_method_handler(_receiver(signal, store, admission, guard))
+            handler = grpc.unary_unary_rpc_method_handler(_receiver(signal, intake, admission, guard))
             self._server.add_generic_rpc_handlers(
                 (grpc.method_handlers_generic_handler(signal.service, {"Export": handler}),)
             )
@@ -91,7 +99,7 @@ class GrpcReceivers:
 
 
 def _receiver(
-    signal: Signal, store: Store, admission: Admission, guard: Guard
+    signal: Signal, intake: Intake, admission: Admission, guard: Guard
 ) -> Callable[[bytes, grpc.ServicerContext], bytes]:
     def export(data: bytes, context: grpc.ServicerContext) -> bytes:
         try:
@@ -100,8 +108,7 @@ def _receiver(
             grant = guard.grant(Scope.INGEST, headers.get("authorization"), peer, headers)
             admission.count(grant.token_id or guard.client(peer, headers))
             with admission.room_for(len(data)):
-                contents = signal.decode_for(grant, data)
-                contents.keep(store)
+                contents = intake.take(signal, grant, data)
         except AccessError as error:
             code = grpc.StatusCode.PERMISSION_DENIED if error.is_known else grpc.StatusCode.UNAUTHENTICATED
             context.abort(code, str(error))

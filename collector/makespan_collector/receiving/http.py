@@ -18,6 +18,7 @@ from werkzeug.exceptions import HTTPException
 from makespan_collector.access.guard import AccessError, Guard
 from makespan_collector.access.http import CHALLENGE, client_of_request, granted
 from makespan_collector.access.tokens import Grant, Scope
+from makespan_collector.operation.metrics import Metrics
 from makespan_collector.otlp.json_messages import JsonRequestError
 from makespan_collector.receiving.admission import ROOM_KEY, Admission, BusyError, Room
 from makespan_collector.receiving.body import (
@@ -28,6 +29,7 @@ from makespan_collector.receiving.body import (
     decompressed,
     read_bounded,
 )
+from makespan_collector.receiving.intake import Intake
 from makespan_collector.receiving.limits import Limits
 from makespan_collector.receiving.signals import SIGNALS, Contents, NothingKeptError, Signal
 from makespan_collector.store.contract import Store
@@ -67,7 +69,7 @@ class RefusedRequestError(Exception):
         self.headers = headers
 
 
-def receivers(store: Store, limits: Limits, admission: Admission, guard: Guard) -> Blueprint:
+def receivers(store: Store, limits: Limits, admission: Admission, guard: Guard, metrics: Metrics) -> Blueprint:
     """The three receivers.
 
     Args:
@@ -75,10 +77,12 @@ def receivers(store: Store, limits: Limits, admission: Admission, guard: Guard) 
         limits: Of one request.
         admission: Of all of them; shared with other transports.
         guard: Says who may send.
+        metrics: Counts what comes in.
     """
+    intake = Intake(store, metrics)
     blueprint = Blueprint("receivers", __name__)
     for signal in SIGNALS:
-        receiver = _Receiver(signal, store, limits, admission, guard)
+        receiver = _Receiver(signal, intake, limits, admission, guard)
         blueprint.add_url_rule(signal.path, signal.name, receiver, methods=["POST"])
     blueprint.register_error_handler(RefusedRequestError, _refused)
     blueprint.register_error_handler(NothingKeptError, _nothing_kept)
@@ -96,9 +100,9 @@ def receivers(store: Store, limits: Limits, admission: Admission, guard: Guard) 
 class _Receiver:
     """The view of one signal."""
 
-    def __init__(self, signal: Signal, store: Store, limits: Limits, admission: Admission, guard: Guard) -> None:
+    def __init__(self, signal: Signal, intake: Intake, limits: Limits, admission: Admission, guard: Guard) -> None:
         self._signal = signal
-        self._store = store
+        self._intake = intake
         self._limits = limits
         self._admission = admission
         self._guard = guard
@@ -113,8 +117,7 @@ class _Receiver:
         room: Room | None = request.environ.get(ROOM_KEY)
         with room or self._admission.room() as room:
             data = self._data(encoding, room)
-            contents = self._decode(grant, data, as_json=as_json)
-            contents.keep(self._store)
+            contents = self._taken(grant, data, as_json=as_json)
         return _message(self._signal.answer(contents), HTTPStatus.OK)
 
     def _data(self, encoding: str, room: Room) -> bytes:
@@ -131,9 +134,9 @@ class _Receiver:
             grow=room.grow,
         )
 
-    def _decode(self, grant: Grant, data: bytes, *, as_json: bool) -> Contents:
+    def _taken(self, grant: Grant, data: bytes, *, as_json: bool) -> Contents:
         try:
-            return self._signal.decode_for(grant, data, as_json=as_json)
+            return self._intake.take(self._signal, grant, data, as_json=as_json)
         except JsonRequestError as error:
             raise RefusedRequestError(HTTPStatus.BAD_REQUEST, str(error)) from error
         except DecodeError as error:

@@ -36,10 +36,14 @@ class NothingKeptError(ValueError):
     """A request of spans none of which can be kept: bad data, which OTLP 1.5 answers with an error ("Bad Data").
 
     A partial success would be lost on the senders that do not look into a good answer, such as Python's SDK.
+
+    Attributes:
+        count: How many they are.
     """
 
     def __init__(self, count: int, reason: str) -> None:
         super().__init__(f"none of the {count} spans can be kept: {reason}")
+        self.count = count
 
 
 @dataclass(frozen=True, slots=True)

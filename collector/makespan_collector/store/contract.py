@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 import pyarrow as pa
 
@@ -24,6 +24,43 @@ class PipelineSummary:
     runs: int
     first_start_ns: int
     last_start_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class TableFiles:
+    """The files of one table: logs that are appended to or wait, compacted segments, and their size."""
+
+    name: str
+    logs: int
+    segments: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoreStatus:
+    """How a store that is being written does; cheap enough to be asked every second.
+
+    Attributes:
+        tables: Their files.
+        closed_logs: Logs that wait to be compacted.
+        compactions: Ended since the store was opened.
+        compaction_s: What they took.
+        problem: Why it cannot be written; None when it can.
+    """
+
+    tables: tuple[TableFiles, ...]
+    closed_logs: int
+    compactions: int
+    compaction_s: float
+    problem: str | None
+
+
+@runtime_checkable
+class ReportsStatus(Protocol):
+    """A store that says how it does."""
+
+    def status(self) -> StoreStatus:
+        """How it does now; raises nothing."""
 
 
 class Store(Protocol):

@@ -12,13 +12,13 @@ from typing import Self
 
 import pyarrow as pa
 
-from makespan_collector.store.contract import PipelineSummary
+from makespan_collector.store.contract import PipelineSummary, StoreStatus
 from makespan_collector.store.embedded import detail_queries, evidence_queries, retention, run_queries, series_queries
 from makespan_collector.store.embedded.compaction import compact_table, remove_superseded
 from makespan_collector.store.embedded.group_commit import GroupCommit
 from makespan_collector.store.embedded.log_segment import LogWriter, repair_log
 from makespan_collector.store.embedded.retention import Pruned
-from makespan_collector.store.embedded.segments import list_segments, log_path
+from makespan_collector.store.embedded.segments import list_segments, log_path, table_files
 from makespan_collector.store.embedded.writer_lock import WriterLock
 from makespan_collector.store.rows import SpanRow
 from makespan_collector.store.schema import (
@@ -173,6 +173,8 @@ class EmbeddedStore(EmbeddedReader):
             raise
         self._closed = False
         self._compacting = threading.Lock()
+        self._compactions = 0
+        self._compaction_s = 0.0
         self._commits: GroupCommit[_Rows] = GroupCommit(self._commit)
 
     def append(self, *, spans: Spans = (), samples: Samples = ()) -> None:
@@ -190,8 +192,22 @@ class EmbeddedStore(EmbeddedReader):
                 self._raise_if_closed()
                 for log in self._logs.values():
                     log.rotate()
-            for log in self._logs.values():
-                log.compact()
+            self._compact_logs()
+
+    def status(self) -> StoreStatus:
+        """See `ReportsStatus.status`."""
+        problem = None
+        if self._closed:
+            problem = "the store is closed"
+        elif not self._lock.is_held():
+            problem = "the store's directory was replaced or deleted"
+        return StoreStatus(
+            tuple(table_files(self._root, name) for name in self._logs),
+            max(log.closed_logs for log in self._logs.values()),
+            self._compactions,
+            self._compaction_s,
+            problem,
+        )
 
     def prune(self, *, samples_before_ns: int | None = None, runs_before_ns: int | None = None) -> Pruned:
         """Take out samples of steps, and whole runs, that ended before; samples are summarised first.
@@ -253,12 +269,19 @@ class EmbeddedStore(EmbeddedReader):
 
     def _compact_beside(self) -> None:
         try:
-            for log in self._logs.values():
-                log.compact()
+            self._compact_logs()
         except (OSError, MakespanError) as error:
             _log.warning("compaction of %s failed, nothing is lost: %s", self._root, error)
         finally:
             self._compacting.release()
+
+    def _compact_logs(self) -> None:
+        """Compact the closed logs of every table; `_compacting` is held."""
+        started_s = time.monotonic()
+        for log in self._logs.values():
+            log.compact()
+        self._compactions += 1
+        self._compaction_s += time.monotonic() - started_s
 
     def _raise_if_closed(self) -> None:
         if self._closed:

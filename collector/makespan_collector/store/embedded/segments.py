@@ -7,9 +7,12 @@ segment that lies within another one's range was compacted into it and is only w
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
+
+from makespan_collector.store.contract import TableFiles
 
 _LOG = re.compile(r"(\d{8,})\.log")
 _PARQUET = re.compile(r"(\d{8,})-(\d{8,})\.parquet")
@@ -70,6 +73,20 @@ def list_segments(folder: Path) -> Listing:
 def is_segment_name(name: str) -> bool:
     """Whether a file of this name is a segment."""
     return _parse(Path(name)) is not None
+
+
+def table_files(root: Path, name: str) -> TableFiles:
+    """How many files a table has, and how big they are; none when its folder is gone."""
+    try:
+        listing = list_segments(root / name)
+    except OSError:
+        return TableFiles(name, 0, 0, 0)
+    size_bytes = 0
+    for segment in listing.live:
+        # A compaction beside us may just have deleted it.
+        with contextlib.suppress(OSError):
+            size_bytes += segment.path.stat().st_size
+    return TableFiles(name, len(listing.logs), len(listing.compacted), size_bytes)
 
 
 def log_path(folder: Path, number: int) -> Path:

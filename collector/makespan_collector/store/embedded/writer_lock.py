@@ -21,6 +21,7 @@ class WriterLock:
 
     def __init__(self, path: Path) -> None:
         # Opened without truncation: the pid inside belongs to the holder until we hold the lock.
+        self._path = path
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -33,6 +34,15 @@ class WriterLock:
             ) from error
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
+
+    def is_held(self) -> bool:
+        """Whether the file we locked is still the one that others would lock."""
+        if self._descriptor < 0:
+            return False
+        try:
+            return os.path.samestat(self._path.stat(), os.fstat(self._descriptor))
+        except OSError:
+            return False
 
     def release(self) -> None:
         """Let another process write; a second call does nothing."""
