@@ -1,0 +1,3 @@
+"""History from GitHub's and GitLab's API, and from files: one file per origin."""
+
+__all__ = ["github", "gitlab"]
