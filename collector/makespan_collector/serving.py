@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from makespan_collector.access.guard import Guard, Network, is_loopback
+from makespan_collector.access.exposure import exposure_warnings
+from makespan_collector.access.guard import Guard, Network
 from makespan_collector.access.token_file import TOKEN_FILE, LiveTokens
 from makespan_collector.app import create_app
 from makespan_collector.gateway import Gateway
@@ -105,7 +106,9 @@ def serve(store_dir: Path, serving: Serving, *, ready: Callable[[Endpoints], Non
         bound_host, bound_port = listener.getsockname()[:2]
         shown = f"[{bound_host}]" if ":" in bound_host else bound_host
         url = f"{'http' if serving.tls is None else 'https'}://{shown}:{bound_port}"
-        _warn_of_exposure(serving, bound_host, has_tokens=bool(tokens.by_id()))
+        is_encrypted = serving.tls is not None or bool(serving.trusted_proxies)
+        for warning in exposure_warnings(bound_host, has_tokens=bool(tokens.by_id()), is_encrypted=is_encrypted):
+            _log.warning(warning)
         shared = _Shared(
             Admission(serving.limits.max_in_flight_bytes, serving.limits.requests_per_s),
             Guard(tokens.by_id, not serving.require_token, serving.trusted_proxies),
@@ -162,18 +165,6 @@ def _grpc_receivers(store: Store, serving: Serving, shared: _Shared, host: str) 
         yield f"{host}:{receivers.port}"
     finally:
         receivers.stop()
-
-
-def _warn_of_exposure(serving: Serving, host: str, *, has_tokens: bool) -> None:
-    if is_loopback(host):
-        return
-    if not has_tokens:
-        _log.warning(
-            "there is no token yet, so requests from other machines are refused; "
-            "`makespan token create NAME` makes one, and no restart is needed"
-        )
-    if serving.tls is None and not serving.trusted_proxies:
-        _log.warning("tokens and data travel in the clear; use --tls-cert and --tls-key, or a proxy that speaks TLS")
 
 
 def _check_tls(tls: TlsFiles | None) -> None:

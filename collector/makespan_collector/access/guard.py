@@ -8,6 +8,7 @@ import ipaddress
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from makespan_collector.access.tokens import EVERYTHING, Grant, Scope, Token, id_of, is_text_of
 from makespan_model.errors import UsageError
@@ -17,6 +18,7 @@ _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
 DECIDING_HEADERS = (*_FORWARDED, "host", "origin", "sec-fetch-site")
 """The headers a decision depends on, besides `Authorization`; lower case."""
 _SAME_SITE = ("same-origin", "none")
+_LONGEST_ADDRESS = 64
 # A connection's proxies beyond this many are somebody's joke.
 _MOST_PROXIES = 32
 
@@ -85,7 +87,7 @@ class Guard:
         chain = headers.get("x-forwarded-for", "") if self.trusted_proxies else ""
         client = _address(peer)
         for part in reversed(chain.split(",")[-_MOST_PROXIES:]):
-            before = _address(part.strip())
+            before = _address(part.strip()[:_LONGEST_ADDRESS])
             if client is None or before is None or not self._trusts(client):
                 break
             client = before
@@ -127,6 +129,7 @@ def is_loopback(peer: str | None) -> bool:
     return address is not None and address.is_loopback
 
 
+@lru_cache(maxsize=4_096)
 def _address(text: str | None) -> _Address | None:
     try:
         address = ipaddress.ip_address((text or "").partition("%")[0])
@@ -148,7 +151,7 @@ def _is_from_here(headers: Mapping[str, str]) -> bool:
         return False
     host = headers.get("host", "").strip().lower()
     name = host.partition("]")[0][1:] if host.startswith("[") else host.rpartition(":")[0] or host
-    return "." not in name or _address(name) is not None
+    return "." not in name or ("%" not in name and _address(name[:_LONGEST_ADDRESS]) is not None)
 
 
 def _token_text(authorization: str) -> str:

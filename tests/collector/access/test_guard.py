@@ -109,6 +109,8 @@ def test_not_even_a_trusted_proxy_passes_on_what_needs_no_token(trusted: tuple[s
         {"host": "evil.example"},
         {"host": "evil.example:4318"},
         {"host": "127.0.0.1.evil.example:4318"},
+        {"host": "127.0.0.1%.evil.example"},
+        {"host": "[::1%.evil.example]"},
         {"origin": "https://evil.example"},
         {"origin": "null"},
         {"sec-fetch-site": "cross-site"},
