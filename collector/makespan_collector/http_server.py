@@ -20,7 +20,7 @@ BACKLOG = 128
 _MOST_CONNECTIONS = 4_096
 _SPARE_DESCRIPTORS = 256
 """For the store's files, and gRPC."""
-_HEADER_DEADLINE_MS = 30_000
+_HEADER_DEADLINE_MS = 15_000
 """Also how long a connection may idle between two requests."""
 _CONNECTION_BUFFER_BYTES = 64 * 1024
 """What hyper reads ahead of one connection; the request's head must fit in. Its own 400 KiB would, with thousands of

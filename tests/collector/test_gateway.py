@@ -237,7 +237,7 @@ def test_a_flood_on_a_slow_store_is_told_to_come_back_and_memory_stays_bounded(t
     assert sorted(_run_ids(tmp_path / "store")) == sorted([*accepted, "7"])
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_whatever_bytes_come_the_server_answers_the_senders_fault_or_hangs_up(
     served: Served, data: st.DataObject
