@@ -107,6 +107,40 @@ class InfluxRows:
         return " AND ".join(parts)
 
 
+@dataclass(frozen=True, slots=True)
+class InfluxWindow:
+    """All rows whose time lies within a window, for copying: from `start_ns` to before `end_ns`, whole milliseconds."""
+
+    server: Server
+    start_ns: int
+    end_ns: int
+
+    def rows(self, table: TableSchema) -> pa.Table:
+        """See `queries.RowSource.rows`."""
+        if table is SPANS:
+            parts = [self._of(table, name, HISTORY) for name in (TREE_MEASUREMENT, DETAIL_MEASUREMENT)]
+            return pa.concat_tables(parts)
+        return self._of(table, SAMPLE_MEASUREMENT, SAMPLES) if table is SAMPLE_TABLE else table.columns.empty_table()
+
+    def _of(self, table: TableSchema, measurement: str, policy: str) -> pa.Table:
+        sql = f'SELECT * FROM "{measurement}" WHERE time >= {self.start_ns} AND time < {self.end_ns}'  # noqa: S608
+        return rows_of(table, self.server.ask(sql, policy))
+
+
+def time_bounds_ns(server: Server) -> tuple[int, int] | None:
+    """The first and the last time of all rows; None in an empty database."""
+    found: list[int] = []
+    for measurement, policy in (
+        (TREE_MEASUREMENT, HISTORY),
+        (DETAIL_MEASUREMENT, HISTORY),
+        (SAMPLE_MEASUREMENT, SAMPLES),
+    ):
+        for order in ("ASC", "DESC"):
+            sql = f'SELECT "span_id" FROM "{measurement}" WHERE time > 0 ORDER BY time {order} LIMIT 1'  # noqa: S608
+            found += [int(row["time"]) for row in server.ask(sql, policy)]
+    return (min(found), max(found)) if found else None
+
+
 def _any_of(name: str, values: Collection[str]) -> str:
     if not values:
         return "time < 0"

@@ -33,6 +33,11 @@ class InfluxStore:
         self._server = server
         self._closed = False
 
+    @property
+    def server(self) -> Server:
+        """The connection."""
+        return self._server
+
     def append(self, *, spans: Spans = (), samples: Samples = ()) -> None:
         """See `Store.append`."""
         if self._closed:

@@ -1,0 +1,173 @@
+"""History moved from one store to another, of either kind, day by day.
+
+Rows merge by their ids wherever they are written, so a copy that is repeated, or was killed in the middle, does no
+harm; the cursor only saves the time of doing days again. A day is on the cursor once the target has acknowledged it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from makespan_collector.store.contract import Store
+from makespan_collector.store.embedded.merging import merged_rows
+from makespan_collector.store.embedded.queries import Place, query
+from makespan_collector.store.influx.row_source import InfluxWindow, time_bounds_ns
+from makespan_collector.store.influx.server import Server
+from makespan_collector.store.schema import SAMPLES, SPANS, TableSchema
+from makespan_model.errors import InputError, UnavailableError
+
+_DAY_NS = 86_400 * 1_000_000_000
+_BATCH_ROWS = 20_000
+_TABLES = (SPANS, SAMPLES)
+
+Progress = Callable[[int, int], None]
+"""Called with the days done and the days in all."""
+
+
+def _silent(done: int, total: int) -> None:
+    """Report nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """What a copy did.
+
+    Attributes:
+        spans: Spans of the source, each once; all of them are in the target.
+        samples: The same of samples.
+        days: Days that were copied.
+        days_before: Days an interrupted copy had done before.
+    """
+
+    spans: int
+    samples: int
+    days: int
+    days_before: int
+
+
+def copy_store(
+    source: Path | Server, target: Store, target_place: Path | Server, cursor: Path, progress: Progress = _silent
+) -> Copied:
+    """Copy everything, then count both sides.
+
+    Args:
+        source: A store's directory, or the server it is on.
+        target: Open for writing.
+        target_place: Where that is.
+        cursor: File that remembers how far the copy is; removed when it is done.
+        progress: Told after every day.
+
+    Raises:
+        UnavailableError: A store does not answer, or the target holds less than the source at the end.
+        InputError: The source is damaged, or the cursor is of another copy.
+    """
+    bounds = _bounds_ns(source)
+    if bounds is None:
+        return Copied(0, 0, 0, 0)
+    days = range(bounds[0] // _DAY_NS, bounds[1] // _DAY_NS + 1)
+    copy = f"{_name(source)} -> {_name(target_place)}"
+    done_before = _read_cursor(cursor, copy)
+    started = [day for day in days if day > done_before]
+    for number, day in enumerate(started):
+        for table in _TABLES:
+            for batch in _rows(source, table, day):
+                if table is SPANS:
+                    target.append(spans=batch)
+                else:
+                    target.append(samples=batch)
+        _write_cursor(cursor, copy, day)
+        progress(len(days) - len(started) + number + 1, len(days))
+    counts = {}
+    for table in _TABLES:
+        there, here = _count(source, table, days), _count(target_place, table, days)
+        if here < there:
+            cursor.unlink(missing_ok=True)
+            raise UnavailableError(
+                f"{_name(target_place)} holds {here:,} of {there:,} {table.name}; samples may be older than it keeps "
+                "them; otherwise run the copy again"
+            )
+        counts[table.name] = there
+    cursor.unlink(missing_ok=True)
+    return Copied(counts[SPANS.name], counts[SAMPLES.name], len(started), len(days) - len(started))
+
+
+def _bounds_ns(place: Path | Server) -> tuple[int, int] | None:
+    if isinstance(place, Server):
+        return time_bounds_ns(place)
+    found: list[int] = []
+    for table in _TABLES:
+        sql = f"SELECT min({table.time}), max({table.time}) FROM rows"  # noqa: S608 (ours)
+        first, last = query(place, table, lambda connection, sql=sql: connection.execute(sql).fetchall()[0])  # type: ignore[misc]
+        found += [] if first is None else [first, last]
+    return (min(found), max(found)) if found else None
+
+
+def _rows(place: Path | Server, table: TableSchema, day: int) -> list[pa.RecordBatch]:
+    """Rows of one day as `Store.append` takes them."""
+    start_ns, end_ns = day * _DAY_NS, (day + 1) * _DAY_NS
+
+    def ask(connection: duckdb.DuckDBPyConnection) -> pa.Table:
+        sql = f"FROM ({merged_rows(table)}) WHERE {table.time} >= {start_ns} AND {table.time} < {end_ns} ORDER BY seq"
+        return connection.sql(sql).to_arrow_table()
+
+    rows = query(_window(place, start_ns, end_ns), table, ask).cast(table.columns).drop_columns(["seq"])
+    return [batch for batch in rows.combine_chunks().to_batches(max_chunksize=_BATCH_ROWS) if batch.num_rows]
+
+
+def _count(place: Path | Server, table: TableSchema, days: range) -> int:
+    """Rows of these days, each once."""
+    total = 0
+    # Day by day on a server, whose answers are held in memory; at once where the files are at hand.
+    for first, last in [(day, day) for day in days] if isinstance(place, Server) else [(days[0], days[-1])]:
+        start_ns, end_ns = first * _DAY_NS, (last + 1) * _DAY_NS
+        keys = ", ".join(table.key)
+        sql = f"""
+            SELECT count(*) FROM (SELECT DISTINCT {keys} FROM rows
+            WHERE {table.time} >= {start_ns} AND {table.time} < {end_ns})
+        """  # noqa: S608 (ours)
+        ((found,),) = query(
+            _window(place, start_ns, end_ns),
+            table,
+            lambda connection, sql=sql: connection.execute(sql).fetchall(),  # type: ignore[misc]
+        )
+        total += int(found)
+    return total
+
+
+def _window(place: Path | Server, start_ns: int, end_ns: int) -> Place:
+    return InfluxWindow(place, start_ns, end_ns) if isinstance(place, Server) else place
+
+
+def _name(place: Path | Server) -> str:
+    return str(place.resolve()) if isinstance(place, Path) else f"{place.target.url}/{place.target.database}"
+
+
+def _read_cursor(cursor: Path, copy: str) -> int:
+    """The last day that is done; before all days where there is no cursor."""
+    try:
+        content = json.loads(cursor.read_text("utf-8"))
+        if content["copy"] != copy:
+            raise InputError(
+                f"{cursor} is of another copy ({content['copy']}); remove it, or name another with --cursor"
+            )
+        return int(content["day"])
+    except FileNotFoundError:
+        return -(2**63)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{cursor}: not the cursor of a copy ({error!r}); remove it to begin anew") from error
+
+
+def _write_cursor(cursor: Path, copy: str, day: int) -> None:
+    temporary = cursor.with_name(f"{cursor.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_text(json.dumps({"copy": copy, "day": day}), "utf-8")
+        temporary.rename(cursor)
+    except OSError as error:
+        raise UnavailableError(f"cannot write {cursor}: {error.strerror or error}") from error
