@@ -36,6 +36,7 @@ from typing import Any
 
 import duckdb
 import numpy as np
+import numpy.typing as npt
 
 from makespan_analytics.sizing.cpu_demand import Demand, cpu_size
 from makespan_analytics.sizing.level_changes import Floats
@@ -125,7 +126,7 @@ MEMORY_RULES: dict[str, MemoryRule] = {"makespan": our_memory, "vpa": vpa_memory
 CPU_RULES: dict[str, CpuRule] = {"makespan": our_cpu, "vpa": vpa_cpu, "krr": krr_cpu}
 
 
-def attempts(allocated: float, peaks: Floats, seconds: Floats) -> tuple[float, Floats]:
+def attempts(allocated: float, peaks: Floats, seconds: Floats) -> tuple[float, npt.NDArray[np.bool_]]:
     """Byte seconds wasted, and which runs failed at first."""
     size, wasted = np.full(len(peaks), allocated), np.zeros(len(peaks))
     failed = peaks > allocated

@@ -19,6 +19,7 @@ _ENOUGH_READINGS = 200
 """Readings in which the weight of the past halves: a p95 of 200 has a standard error of 1.5 points. With long steps
 that is the last run alone, with steps of a few seconds many runs."""
 _MOST_RUNS = 100
+_FEWEST_SAMPLED = 3
 _LEAST_CORES = 0.01
 _SATURATED_RATIO = 0.95
 
@@ -66,7 +67,7 @@ def cpu_size(demands: Sequence[Demand], *, offered_cores: float | None = None) -
         demands: The oldest first.
         offered_cores: What the last runs could use; None when unknown.
     """
-    recent = [demand for demand in demands[-_MOST_RUNS:] if demand.seconds.sum() > 0]
+    recent = _recent(demands)
     if not recent:
         return None
     cores, weights = _pooled(recent)
@@ -90,10 +91,17 @@ def slowdown_ratio(demands: Sequence[Demand], cores: float) -> float:
     Raises:
         ValueError: No cores, or no demand.
     """
-    recent = [demand for demand in demands[-_MOST_RUNS:] if demand.seconds.sum() > 0]
+    recent = _recent(demands)
     if cores <= 0 or not recent:
         raise ValueError("a slowdown needs demand, and cores to put it on")
     return _slowdown(*_pooled(recent), cores)
+
+
+def _recent(demands: Sequence[Demand]) -> list[Demand]:
+    """The newest runs; those with samples alone where there are some, as a mean would water their peaks down."""
+    found = [demand for demand in demands if demand.seconds.sum() > 0]
+    sampled = [demand for demand in found if demand.sampled]
+    return (sampled if len(sampled) >= _FEWEST_SAMPLED else found)[-_MOST_RUNS:]
 
 
 def _pooled(demands: Sequence[Demand]) -> tuple[Floats, Floats]:

@@ -12,8 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from makespan_model.errors import UnavailableError, UsageError
-from makespan_model.matching import did_you_mean
+from makespan_model.errors import UsageError
 from makespan_model.settings import load_settings
 from makespan_model.units import format_duration
 
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from makespan_analytics.critical_path import CriticalPath
     from makespan_analytics.path_shares import PathShare
     from makespan_analytics.pipeline_analysis import PipelineAnalysis, StepStanding
-    from makespan_collector.store.contract import PipelineSummary, Store
 
 _DEFAULT_RUNS = 20
 _ROWS_SHOWN = 15
@@ -56,6 +54,7 @@ def execute(arguments: argparse.Namespace) -> int:
         UnavailableError: There is no history.
     """
     from makespan_analytics.pipeline_analysis import analyze_pipeline
+    from makespan_cli.pipeline_choice import choose_pipeline
     from makespan_cli.rendering.consoles import result_console
     from makespan_collector.store.opening import open_store
 
@@ -63,7 +62,7 @@ def execute(arguments: argparse.Namespace) -> int:
         raise UsageError(f"--runs must be 1 or more, not {arguments.runs}")
     store_dir = Path(load_settings(Path.cwd(), flags={"store": arguments.store}).store)
     with open_store(store_dir, read_only=True) as store:
-        chosen = _choose(store, store_dir, arguments.pipeline, arguments.repository)
+        chosen = choose_pipeline(store, store_dir, arguments.pipeline, arguments.repository)
         runs = store.runs(pipeline=chosen.pipeline, repository=chosen.repository, limit=arguments.runs)
     analysis = analyze_pipeline(runs)
     if arguments.json:
@@ -71,38 +70,6 @@ def execute(arguments: argparse.Namespace) -> int:
     else:
         _print_analysis(result_console(), analysis)
     return 0
-
-
-def _choose(store: Store, store_dir: Path, pipeline: str | None, repository: str | None) -> PipelineSummary:
-    known = store.pipelines()
-    if not known:
-        raise UnavailableError(f"the store {store_dir} has no runs yet; run `makespan exec FILE` first")
-    if repository is not None:
-        repositories = sorted({summary.repository for summary in known})
-        if repository not in repositories:
-            raise UsageError(f"no repository {repository!r} in {store_dir}{did_you_mean(repository, repositories)}")
-        known = [summary for summary in known if summary.repository == repository]
-    names = sorted({summary.pipeline for summary in known})
-    if pipeline is not None and pipeline not in names:
-        raise UsageError(
-            f"no pipeline {pipeline!r} in {store_dir}{did_you_mean(pipeline, names)}; there are: {_listed(known)}"
-        )
-    found = [summary for summary in known if pipeline in (None, summary.pipeline)]
-    if len(found) == 1:
-        return found[0]
-    what = (
-        "several pipelines; name one"
-        if len({summary.pipeline for summary in found}) > 1
-        else ("this pipeline in several repositories; name one with --repository")
-    )
-    raise UsageError(f"the store {store_dir} has {what}: {_listed(found)}")
-
-
-def _listed(summaries: list[PipelineSummary]) -> str:
-    return ", ".join(
-        f"{summary.pipeline!r} of {summary.repository} ({summary.runs} run{'s' * (summary.runs != 1)})"
-        for summary in summaries
-    )
 
 
 def _print_analysis(console: Console, analysis: PipelineAnalysis) -> None:
