@@ -168,6 +168,57 @@ def test_a_million_attributes_are_read_within_the_limits(client: FlaskClient, st
     assert len(store.runs()) == 1
 
 
+def _nested_value(depth: int) -> bytes:
+    """An `AnyValue` of arrays within arrays: protobuf's own classes would not make one so deep."""
+    value = b""
+    for _ in range(depth):
+        value = _field(5, _field(1, value))  # AnyValue.array_value of ArrayValue.values
+    return value
+
+
+def _field(number: int, data: bytes) -> bytes:
+    length, size = len(data), bytearray()
+    while length > 0x7F:
+        size.append(length & 0x7F | 0x80)
+        length >>= 7
+    return bytes([number << 3 | 2]) + bytes(size) + bytes([length]) + data
+
+
+def _with_attribute(value: bytes) -> bytes:
+    """A good request with one more attribute, whose `AnyValue` is these bytes."""
+    attribute = _field(1, b"key") + _field(2, value)
+    extra = _field(1, _field(2, _field(2, _field(9, attribute))))
+    return step_request().SerializeToString() + extra
+
+
+@pytest.mark.parametrize("depth", [200, 20_000])
+def test_values_nested_too_deep_are_refused(client: FlaskClient, store: Store, depth: int) -> None:
+    answer = client.post("/v1/traces", data=_with_attribute(_nested_value(depth)), content_type=PROTOBUF)
+    assert answer.status_code == 400
+
+    nested = '{"arrayValue":{"values":[' * depth + "]}}" * depth  # An `AnyValue` in JSON.
+    attributes = '{"attributes":[{"key":"k","value":' + nested + "}]}"
+    body = f'{{"resourceSpans":[{{"resource":{attributes}}}]}}'
+    answer = client.post("/v1/traces", data=body, content_type="application/json")
+    assert answer.status_code == 400
+    answer = client.post("/v1/traces", data="[" * depth, content_type="application/json")
+    assert answer.status_code == 400
+
+    assert store.runs() == []
+
+
+@pytest.mark.parametrize("text", [b"\xff\xfe", b"\xed\xa0\x80", b"\xc0\x80"], ids=["latin", "surrogate", "overlong"])
+def test_text_that_is_not_utf8_is_refused(client: FlaskClient, store: Store, text: bytes) -> None:
+    answer = client.post("/v1/traces", data=_with_attribute(_field(1, text)), content_type=PROTOBUF)
+    assert answer.status_code == 400
+
+    body = json.dumps(_as_json(step_request())).encode().replace(b"octo/app", text)
+    answer = client.post("/v1/traces", data=body, content_type="application/json")
+    assert answer.status_code == 400
+
+    assert store.runs() == []
+
+
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     data=st.binary(max_size=300) | st.data(),
