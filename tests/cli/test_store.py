@@ -8,6 +8,7 @@ import pytest
 from makespan_cli.main import main
 from makespan_collector.store.opening import open_store
 from makespan_model.errors import ExitCode
+from support.influxd import running_influxd
 from support.span_rows import run_rows
 
 
@@ -101,3 +102,29 @@ def test_a_wrong_argument_is_a_usage_error(
 
     assert ended.value.code == ExitCode.USAGE
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.service
+def test_a_history_moves_to_an_influxdb_server_and_back(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with running_influxd(tmp_path / "influxd") as influxd:
+        monkeypatch.setenv("MAKESPAN_INFLUXDB_URL", influxd.url)
+        made = _result(capsys, "init", "--samples-days", "36500")
+        assert (made["database"], made["server_version"]) == ("makespan", "1.6")
+
+        assert _result(capsys, "copy", str(root), "influxdb")["spans"] == 3
+        assert _result(capsys, "copy", "influxdb", str(tmp_path / "back"))["spans"] == 3
+
+    with open_store(root, read_only=True) as before, open_store(tmp_path / "back", read_only=True) as after:
+        assert before.runs() == after.runs()
+
+
+def test_influxdb_without_a_server_says_which_setting_names_it(
+    root: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert main(["store", "copy", str(root), "influxdb"]) == ExitCode.USAGE
+    assert "MAKESPAN_INFLUXDB_URL" in capsys.readouterr().err

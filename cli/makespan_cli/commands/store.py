@@ -22,7 +22,9 @@ from makespan_model.units import format_bytes
 
 if TYPE_CHECKING:
     from makespan_collector.store.embedded.inspection import StoreInfo
+    from makespan_model.settings import Settings
 
+_SAMPLES_DAYS = 30
 _NS_PER_DAY = 86_400 * 1_000_000_000
 _AGE = re.compile(r"([1-9]\d{0,4})([dwy])")
 _DAYS = {"d": 1, "w": 7, "y": 365}
@@ -52,6 +54,34 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     prune.add_argument("--runs-older-than", metavar="AGE", type=_age_days, help="whole runs that ended longer ago")
     prune.add_argument("--dry-run", action="store_true", help="say what would go, and change nothing")
+    init = actions.add_parser(
+        "init",
+        help="make the database of an InfluxDB server",
+        description="Make database and retention policies (InfluxDB 1.x) or buckets (2.x) on the server of [influxdb].",
+    )
+    init.add_argument(
+        "--samples-days",
+        type=int,
+        default=_SAMPLES_DAYS,
+        metavar="N",
+        help="how long samples are kept (default: %(default)s); the history is kept for ever",
+    )
+    init.add_argument("--json", action="store_true", help="print the result as JSON")
+    copy = actions.add_parser(
+        "copy",
+        help="move history between stores",
+        description="Copy everything from one store into another; a copy that was interrupted goes on where it was.",
+    )
+    copy.add_argument("source", metavar="FROM", help="a store's directory, or `influxdb` for the server of [influxdb]")
+    copy.add_argument("target", metavar="TO", help="the same of where it goes")
+    copy.add_argument(
+        "--cursor",
+        type=Path,
+        default=Path(".makespan/copy.json"),
+        metavar="FILE",
+        help="remembers how far the copy is (default: %(default)s)",
+    )
+    copy.add_argument("--json", action="store_true", help="print the result as JSON")
     for action in (info, backup, restore, migrate, prune):
         action.add_argument("--store", metavar="DIR", help="directory of the store (setting: store)")
         action.add_argument("--json", action="store_true", help="print the result as JSON")
@@ -61,10 +91,15 @@ def execute(arguments: argparse.Namespace) -> int:
     """Carry out one action.
 
     Raises:
-        UsageError: `prune` without an age.
+        UsageError: `prune` without an age; `influxdb` without a URL.
         InputError: The store, or the backup, is damaged.
         UnavailableError: There is no store, another process writes it, or a file cannot be written.
     """
+    if arguments.action in ("init", "copy"):
+        between = {"init": _init, "copy": _copy}[arguments.action](load_settings(Path.cwd()), arguments)
+        if arguments.json:
+            print(json.dumps(between, indent=2))
+        return 0
     root = Path(load_settings(Path.cwd(), flags={"store": arguments.store}).store)
     actions: dict[str, Callable[[Path, argparse.Namespace], dict[str, Any]]] = {
         "info": _info,
@@ -155,6 +190,44 @@ def _prune(root: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     return {"dry_run": arguments.dry_run, **asdict(pruned)}
 
 
+def _init(settings: Settings, arguments: argparse.Namespace) -> dict[str, Any]:
+    from makespan_collector.store.places import INFLUXDB, place_of
+
+    if arguments.samples_days < 1:
+        raise UsageError(f"--samples-days must be 1 or more, not {arguments.samples_days}")
+    server = place_of(INFLUXDB, settings)
+    assert not isinstance(server, Path)
+    server.make(samples_days=arguments.samples_days)
+    if not arguments.json:
+        print(
+            f"{server.target.url} keeps the history in {server.target.database}, samples {arguments.samples_days} days"
+        )
+    return {
+        "url": server.target.url,
+        "database": server.target.database,
+        "samples_days": arguments.samples_days,
+        "server_version": ".".join(map(str, server.version)),
+    }
+
+
+def _copy(settings: Settings, arguments: argparse.Namespace) -> dict[str, Any]:
+    from makespan_collector.store.copying import copy_store
+    from makespan_collector.store.places import open_place, place_of
+
+    if arguments.source == arguments.target:
+        raise UsageError("FROM and TO are the same store")
+    source, target = place_of(arguments.source, settings), place_of(arguments.target, settings)
+    with open_place(source, read_only=True):
+        pass  # There must be one.
+    arguments.cursor.parent.mkdir(parents=True, exist_ok=True)
+    with open_place(target) as opened, _progress("copying", days=True) as progress:
+        copied = copy_store(source, opened, target, arguments.cursor, progress)
+    if not arguments.json:
+        before = f" ({copied.days_before} days were done before)" if copied.days_before else ""
+        print(f"{arguments.target} has all {copied.spans:,} spans and {copied.samples:,} samples{before}")
+    return asdict(copied)
+
+
 def _before_ns(days: int | None) -> int | None:
     return None if days is None else time.time_ns() - days * _NS_PER_DAY
 
@@ -192,13 +265,14 @@ def _day(time_ns: int | None) -> str:
 
 
 @contextmanager
-def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
+def _progress(what: str, *, days: bool = False) -> Iterator[Callable[[int, int], None]]:
     """A bar on a terminal, nothing elsewhere."""
     from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    done = MofNCompleteColumn() if days else DownloadColumn()
+    columns = (TextColumn("{task.description}"), BarColumn(), done, TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)

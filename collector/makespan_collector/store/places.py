@@ -1,0 +1,66 @@
+"""Where a history is kept: a directory, or an InfluxDB server named by the settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from makespan_collector.store.contract import Store
+from makespan_collector.store.opening import open_store
+from makespan_model.errors import UnavailableError, UsageError
+from makespan_model.settings import Settings
+
+if TYPE_CHECKING:
+    from makespan_collector.store.influx.server import Server
+
+INFLUXDB: Final = "influxdb"
+"""What the setting `store` says where the history is on the server of `[influxdb]`."""
+
+StorePlace: TypeAlias = "Path | Server"
+
+
+def place_of(name: str, settings: Settings) -> StorePlace:
+    """What a store's name means: a directory, or the server of the settings.
+
+    Raises:
+        UsageError: `influxdb` without a URL.
+        InputError: The URL is none, or the file of the token cannot be read.
+        UnavailableError: influxdb-client is not installed.
+    """
+    if name != INFLUXDB:
+        return Path(name)
+    told = settings.influxdb
+    if not told.url:
+        raise UsageError("the store is `influxdb`, and no server is: set `url` in [influxdb], or MAKESPAN_INFLUXDB_URL")
+    try:
+        from makespan_collector.store.influx.server import Server, Target
+    except ImportError as error:
+        raise UnavailableError("an InfluxDB store needs its client: pip install 'makespan[influxdb]'") from error
+    return Server(
+        Target(
+            told.url,
+            database=told.database,
+            org=told.org or "-",
+            username=told.username,
+            secret=told.read_token(),
+        )
+    )
+
+
+def open_place(place: StorePlace, *, read_only: bool = False) -> Store:
+    """Open the store at a place.
+
+    Raises:
+        UnavailableError: There is no history (reading), another process writes (writing), or it cannot be reached.
+        InputError: The directory holds something else, or a newer format.
+    """
+    if isinstance(place, Path):
+        return open_store(place, read_only=read_only)
+    from makespan_collector.store.influx.server_store import InfluxStore
+
+    return InfluxStore(place)
+
+
+def open_configured(settings: Settings, *, read_only: bool = False) -> Store:
+    """Open the store that the settings name; raises what `place_of` and `open_place` raise."""
+    return open_place(place_of(settings.store, settings), read_only=read_only)
