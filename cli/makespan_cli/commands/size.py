@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _DEFAULT_RUNS = 100
 _SAMPLED_RUNS = 20
-"""Newest runs whose samples are read: cores follow the last runs, and each step is a question to the store."""
+"""Newest runs whose samples are read: cores follow the last runs."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -64,16 +64,16 @@ def execute(arguments: argparse.Namespace) -> int:
     from makespan_cli.pipeline_choice import choose_pipeline
     from makespan_cli.rendering.consoles import result_console
     from makespan_cli.rendering.size_table import print_sizes
-    from makespan_collector.store.opening import open_store
+    from makespan_collector.store.places import open_configured
 
     if arguments.runs < 1:
         raise UsageError(f"--runs must be 1 or more, not {arguments.runs}")
     risk = HIGHEST_RISK if arguments.risk is None else arguments.risk
     if not LEAST_RISK <= risk <= MOST_RISK:
         raise UsageError(f"--risk must be within {LEAST_RISK} and {MOST_RISK}, not {risk}")
-    store_dir = Path(load_settings(Path.cwd(), flags={"store": arguments.store}).store)
-    with open_store(store_dir, read_only=True) as store:
-        chosen = choose_pipeline(store, store_dir, arguments.pipeline, arguments.repository)
+    settings = load_settings(Path.cwd(), flags={"store": arguments.store})
+    with open_configured(settings, read_only=True) as store:
+        chosen = choose_pipeline(store, settings.store, arguments.pipeline, arguments.repository)
         runs = store.runs(pipeline=chosen.pipeline, repository=chosen.repository, limit=arguments.runs)
         sizes = size_pipeline(runs, _samples_of(store, runs), highest_risk=risk)
     if arguments.json:
@@ -85,19 +85,23 @@ def execute(arguments: argparse.Namespace) -> int:
 
 def _samples_of(store: Store, runs: Sequence[PipelineRun]) -> SamplesOf:
     """The readings of the newest runs; each step is asked for once, though its job wants them as well."""
+    from makespan_collector.store.contract import ReadsManySamples
     from makespan_model.identity import step_span_id
 
     sampled = {run.identity.trace_id for run in runs[-_SAMPLED_RUNS:]}
-    known: dict[tuple[str, str], Sequence[Sample]] = {}
+    known: dict[tuple[str, str], list[Sample]] = {}
+    is_complete = isinstance(store, ReadsManySamples)
+    if isinstance(store, ReadsManySamples):
+        known = store.samples_of(sampled)
 
     def samples(run: PipelineRun, job: JobRun, step: StepRun) -> Sequence[Sample]:
         trace_id = run.identity.trace_id
         if trace_id not in sampled:
             return ()
         span_id = step_span_id(trace_id, job.name, step.path)
-        if (trace_id, span_id) not in known:
+        if (trace_id, span_id) not in known and not is_complete:
             known[trace_id, span_id] = store.samples(trace_id, span_id)
-        return known[trace_id, span_id]
+        return known.get((trace_id, span_id), ())
 
     return samples
 

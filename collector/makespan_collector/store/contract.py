@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self, runtime_checkable
@@ -61,6 +61,14 @@ class ReportsStatus(Protocol):
 
     def status(self) -> StoreStatus:
         """How it does now; raises nothing."""
+
+
+@runtime_checkable
+class ReadsManySamples(Protocol):
+    """A store that reads the samples of whole traces at once; others are asked step by step."""
+
+    def samples_of(self, trace_ids: Collection[str]) -> dict[tuple[str, str], list[Sample]]:
+        """The readings of every step of these traces by trace and span id, each as `Store.samples` answers."""
 
 
 class Store(Protocol):
@@ -123,6 +131,24 @@ class Store(Protocol):
         until_ns: int | None = None,
     ) -> pa.Table:
         """One row a step of each of these runs: `series.STEP_SERIES`; times are those its worker's clock said."""
+
+    def sample_quantiles(
+        self,
+        *,
+        repository: str | None = None,
+        pipeline: str | None = None,
+        since_ns: int | None = None,
+        until_ns: int | None = None,
+        quantiles: Sequence[float] = (0.5, 0.95, 0.99),
+        metrics: Sequence[str] = ("cpu_cores", "memory_bytes"),
+    ) -> pa.Table:
+        """Quantiles of the samples of all runs of a step, over these runs: `series.quantiles_schema(metrics)`.
+
+        One row a step that has samples left, in order of job id and pooled path.
+
+        Raises:
+            ValueError: A quantile outside of 0 to 1, or a metric that samples do not have.
+        """
 
     def pipelines(self) -> list[PipelineSummary]:
         """Every pipeline, in order of repository and name."""

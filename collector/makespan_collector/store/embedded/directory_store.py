@@ -13,7 +13,14 @@ from typing import Self
 import pyarrow as pa
 
 from makespan_collector.store.contract import PipelineSummary, StoreStatus
-from makespan_collector.store.embedded import detail_queries, evidence_queries, retention, run_queries, series_queries
+from makespan_collector.store.embedded import (
+    detail_queries,
+    evidence_queries,
+    retention,
+    run_queries,
+    sample_queries,
+    series_queries,
+)
 from makespan_collector.store.embedded.compaction import compact_table, remove_superseded
 from makespan_collector.store.embedded.group_commit import GroupCommit
 from makespan_collector.store.embedded.log_segment import LogWriter, repair_log
@@ -118,6 +125,20 @@ class EmbeddedReader:
         chosen = series_queries.Chosen(repository, pipeline, since_ns, until_ns)
         return series_queries.step_series(self._root, chosen, now_ns=time.time_ns())
 
+    def sample_quantiles(
+        self,
+        *,
+        repository: str | None = None,
+        pipeline: str | None = None,
+        since_ns: int | None = None,
+        until_ns: int | None = None,
+        quantiles: Sequence[float] = (0.5, 0.95, 0.99),
+        metrics: Sequence[str] = ("cpu_cores", "memory_bytes"),
+    ) -> pa.Table:
+        """See `Store.sample_quantiles`."""
+        steps = series_queries.step_keys(self._root, series_queries.Chosen(repository, pipeline, since_ns, until_ns))
+        return sample_queries.sample_quantiles(self._root, steps, quantiles, metrics)
+
     def pipelines(self) -> list[PipelineSummary]:
         """See `Store.pipelines`."""
         return run_queries.pipelines(self._root)
@@ -125,6 +146,10 @@ class EmbeddedReader:
     def samples(self, trace_id: str, span_id: str) -> list[Sample]:
         """See `Store.samples`."""
         return run_queries.samples(self._root, trace_id, span_id)
+
+    def samples_of(self, trace_ids: Collection[str]) -> dict[tuple[str, str], list[Sample]]:
+        """See `contract.ReadsManySamples`."""
+        return run_queries.samples_of(self._root, trace_ids)
 
     def tests(self, trace_ids: Collection[str], *, step_span_id: str | None = None) -> list[TestRun]:
         """See `Store.tests`."""

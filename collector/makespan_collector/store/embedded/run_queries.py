@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection
 
 import duckdb
@@ -89,3 +90,23 @@ def samples(root: Place, trace_id: str, span_id: str) -> list[Sample]:
     return query(
         root, SAMPLES, lambda connection: [Sample(**row) for row in fetch(connection, sql, [trace_id, span_id])]
     )
+
+
+def samples_of(root: Place, trace_ids: Collection[str]) -> dict[tuple[str, str], list[Sample]]:
+    """See `contract.ReadsManySamples`."""
+    if not trace_ids:
+        return {}
+    sql = f"""
+        SELECT trace_id, span_id, time_ns, {", ".join(SAMPLE_METRICS)}
+        FROM ({merged_rows(SAMPLES, where="trace_id IN (SELECT unnest(?))")})
+        WHERE cpu_cores IS NOT NULL AND memory_bytes IS NOT NULL AND processes IS NOT NULL
+        ORDER BY trace_id, span_id, time_ns
+    """  # noqa: S608 (values are parameters)
+
+    def ask(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], list[Sample]]:
+        found: dict[tuple[str, str], list[Sample]] = defaultdict(list)
+        for row in fetch(connection, sql, [list(trace_ids)]):
+            found[row.pop("trace_id"), row.pop("span_id")].append(Sample(**row))
+        return dict(found)
+
+    return query(root, SAMPLES, ask)
