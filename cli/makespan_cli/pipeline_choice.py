@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from makespan_model.errors import UnavailableError, UsageError
@@ -12,7 +11,7 @@ if TYPE_CHECKING:
     from makespan_collector.store.contract import PipelineSummary, Store
 
 
-def choose_pipeline(store: Store, store_dir: Path, pipeline: str | None, repository: str | None) -> PipelineSummary:
+def choose_pipeline(store: Store, place: str, pipeline: str | None, repository: str | None) -> PipelineSummary:
     """The one pipeline of a store that was asked for; the only one where none was named.
 
     Raises:
@@ -21,16 +20,16 @@ def choose_pipeline(store: Store, store_dir: Path, pipeline: str | None, reposit
     """
     known = store.pipelines()
     if not known:
-        raise UnavailableError(f"the store {store_dir} has no runs yet; run `makespan exec FILE` first")
+        raise UnavailableError(f"the store {place} has no runs yet; run `makespan exec FILE` first")
     if repository is not None:
         repositories = sorted({summary.repository for summary in known})
         if repository not in repositories:
-            raise UsageError(f"no repository {repository!r} in {store_dir}{did_you_mean(repository, repositories)}")
+            raise UsageError(f"no repository {repository!r} in {place}{did_you_mean(repository, repositories)}")
         known = [summary for summary in known if summary.repository == repository]
     names = sorted({summary.pipeline for summary in known})
     if pipeline is not None and pipeline not in names:
         raise UsageError(
-            f"no pipeline {pipeline!r} in {store_dir}{did_you_mean(pipeline, names)}; there are: {_listed(known)}"
+            f"no pipeline {pipeline!r} in {place}{did_you_mean(pipeline, names)}; there are: {_listed(known)}"
         )
     found = [summary for summary in known if pipeline in (None, summary.pipeline)]
     if len(found) == 1:
@@ -40,7 +39,7 @@ def choose_pipeline(store: Store, store_dir: Path, pipeline: str | None, reposit
         if len({summary.pipeline for summary in found}) > 1
         else ("this pipeline in several repositories; name one with --repository")
     )
-    raise UsageError(f"the store {store_dir} has {what}: {_listed(found)}")
+    raise UsageError(f"the store {place} has {what}: {_listed(found)}")
 
 
 def _listed(summaries: list[PipelineSummary]) -> str:

@@ -56,13 +56,13 @@ def execute(arguments: argparse.Namespace) -> int:
     from makespan_analytics.pipeline_analysis import analyze_pipeline
     from makespan_cli.pipeline_choice import choose_pipeline
     from makespan_cli.rendering.consoles import result_console
-    from makespan_collector.store.opening import open_store
+    from makespan_collector.store.places import open_configured
 
     if arguments.runs < 1:
         raise UsageError(f"--runs must be 1 or more, not {arguments.runs}")
-    store_dir = Path(load_settings(Path.cwd(), flags={"store": arguments.store}).store)
-    with open_store(store_dir, read_only=True) as store:
-        chosen = choose_pipeline(store, store_dir, arguments.pipeline, arguments.repository)
+    settings = load_settings(Path.cwd(), flags={"store": arguments.store})
+    with open_configured(settings, read_only=True) as store:
+        chosen = choose_pipeline(store, settings.store, arguments.pipeline, arguments.repository)
         runs = store.runs(pipeline=chosen.pipeline, repository=chosen.repository, limit=arguments.runs)
     analysis = analyze_pipeline(runs)
     if arguments.json:

@@ -99,11 +99,11 @@ def _history(
     arguments: argparse.Namespace, settings: Settings, workflow: Workflow, root: Path
 ) -> tuple[Sequence[PipelineRun], str]:
     """Runs of the workflow's pipeline, oldest first, and a sentence about them."""
-    from makespan_collector.store.opening import open_store
+    from makespan_collector.store.places import open_configured
 
     names = [arguments.pipeline] if arguments.pipeline else _pipeline_names(workflow, root)
     try:
-        store = open_store(Path(settings.store), read_only=True)
+        store = open_configured(settings, read_only=True)
     except UnavailableError:
         if arguments.store is not None or arguments.pipeline is not None:
             raise
