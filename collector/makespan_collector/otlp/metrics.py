@@ -19,7 +19,8 @@ from makespan_collector.otlp.attributes import Attributes, RejectedError, decode
 from makespan_collector.store.rows import SampleRow
 from makespan_model import vocabulary as names
 
-_COLUMNS: Mapping[str, str] = {metric: column for column, metric in names.SAMPLE_METRICS.items()}
+COLUMN_OF: Mapping[str, str] = {metric: column for column, metric in names.SAMPLE_METRICS.items()}
+"""Columns of `SampleRow` by the name of their metric."""
 _INT64_MAX = 2**63 - 1
 _WHOLE = {
     "memory_bytes": _INT64_MAX,
@@ -45,20 +46,19 @@ def decode_metrics(request: ExportMetricsServiceRequest) -> DecodedSamples:
     readings: dict[_Key, dict[str, Any]] = defaultdict(dict)
     rejected, reason = 0, ""
     for metric, resource in _metrics(request):
-        column = _COLUMNS.get(metric.name)
+        column = COLUMN_OF.get(metric.name)
         if column is None or metric.WhichOneof("data") != "gauge":
             rejected += _count_points(metric)
-            reason = reason or f"metric {metric.name!r} is not one of the gauges kept here: {', '.join(_COLUMNS)}"
+            reason = reason or f"metric {metric.name!r} is not one of the gauges kept here: {', '.join(COLUMN_OF)}"
             continue
         for point in metric.gauge.data_points:
             try:
-                reading = readings[_key(point, resource)]
-                reading[column] = _number(point, column)
-                reading["repository"] = text(resource, names.REPOSITORY)
+                said = {column: _number(point, column), "repository": text(resource, names.REPOSITORY)}
+                readings[_key(point, resource)] |= said
             except RejectedError as error:
                 rejected += 1
                 reason = reason or f"metric {metric.name!r}: {error}"
-    return DecodedSamples(tuple(_row(key, values) for key, values in readings.items() if values), rejected, reason)
+    return DecodedSamples(tuple(_row(key, values) for key, values in readings.items()), rejected, reason)
 
 
 def _metrics(request: ExportMetricsServiceRequest) -> Iterator[tuple[Metric, Attributes]]:
@@ -76,12 +76,17 @@ def _count_points(metric: Metric) -> int:
 
 def _key(point: NumberDataPoint, resource: Attributes) -> _Key:
     attributes = {**resource, **decode_attributes(point.attributes)}
-    trace_id = _id(attributes, names.TRACE_ID, 32)
-    span_id = _id(attributes, names.SPAN_ID, 16)
+    trace_id = step_id(attributes, names.TRACE_ID, 32)
+    span_id = step_id(attributes, names.SPAN_ID, 16)
     return trace_id, span_id, instant_ns(point.time_unix_nano, "the time")
 
 
-def _id(attributes: Attributes, key: str, digits: int) -> str:
+def step_id(attributes: Attributes, key: str, digits: int) -> str:
+    """A trace or span id that a point names its step with.
+
+    Raises:
+        RejectedError: It is missing, or not that many hexadecimal digits.
+    """
     value = text(attributes, key) or ""
     if len(value) != digits or not set(value) <= set("0123456789abcdef"):
         raise RejectedError(f"{key} must be {digits} lower-case hexadecimal digits, not {value!r}")

@@ -51,6 +51,27 @@ _MESSAGES: Final[dict[str, list[tuple[str, int, int, bool, bool, str]]]] = {
         ("scope_spans", 2, _Field.TYPE_MESSAGE, True, False, "ScopeSpans"),
     ],
     "Request": [("resource_spans", 1, _Field.TYPE_MESSAGE, True, False, "ResourceSpans")],
+    "Point": [
+        ("time_unix_nano", 3, _Field.TYPE_FIXED64, False, False, ""),
+        ("as_double", 4, _Field.TYPE_DOUBLE, False, True, ""),
+        ("as_int", 6, _Field.TYPE_SFIXED64, False, True, ""),
+        ("attributes", 7, _Field.TYPE_BYTES, True, False, ""),
+    ],
+    "Gauge": [("data_points", 1, _Field.TYPE_BYTES, True, False, "")],
+    "Metric": [
+        ("name", 1, _Field.TYPE_STRING, False, False, ""),
+        ("gauge", 5, _Field.TYPE_MESSAGE, False, True, "Gauge"),
+        ("sum", 7, _Field.TYPE_BYTES, False, True, ""),
+        ("histogram", 9, _Field.TYPE_BYTES, False, True, ""),
+        ("exponential_histogram", 10, _Field.TYPE_BYTES, False, True, ""),
+        ("summary", 11, _Field.TYPE_BYTES, False, True, ""),
+    ],
+    "ScopeMetrics": [("metrics", 2, _Field.TYPE_MESSAGE, True, False, "Metric")],
+    "ResourceMetrics": [
+        ("resource", 1, _Field.TYPE_BYTES, False, False, ""),
+        ("scope_metrics", 2, _Field.TYPE_MESSAGE, True, False, "ScopeMetrics"),
+    ],
+    "MetricsRequest": [("resource_metrics", 1, _Field.TYPE_MESSAGE, True, False, "ResourceMetrics")],
 }
 
 
@@ -74,10 +95,23 @@ _pool = DescriptorPool()
 _pool.Add(_file())
 _described = _pool.FindFileByName("makespan/otlp_reduced.proto")
 
-ReducedRequest: Final[Any] = GetMessageClass(_pool.FindMessageTypeByName(f"{_PACKAGE}.Request"))
-"""A trace export request whose resources and spans are bytes."""
 _handlers = ptars.HandlerPool([_described])
-span_table: Final[Any] = _handlers.get_for_message(
-    _pool.FindMessageTypeByName(f"{_PACKAGE}.Span")
-).array_to_record_batch
+
+
+def _message(name: str) -> Any:
+    return GetMessageClass(_pool.FindMessageTypeByName(f"{_PACKAGE}.{name}"))
+
+
+def _table(name: str) -> Any:
+    return _handlers.get_for_message(_pool.FindMessageTypeByName(f"{_PACKAGE}.{name}")).array_to_record_batch
+
+
+ReducedRequest: Final = _message("Request")
+"""A trace export request whose resources and spans are bytes."""
+span_table: Final = _table("Span")
 """Turns a binary array of serialized spans into a record batch of the fields above, one row a span."""
+
+ReducedMetricsRequest: Final = _message("MetricsRequest")
+"""A metrics export request whose resources and points are bytes."""
+point_table: Final = _table("Point")
+"""The same as `span_table` for points of gauges, whose attributes stay bytes."""
