@@ -96,10 +96,13 @@ STEP_SERIES = pa.schema(
 """`step` is the path pooled over runs (`records.pooled_path`), `queue_s` that of the step's job."""
 
 
-def quantiles_schema(columns: Iterable[str]) -> pa.Schema:
-    """What `Store.sample_quantiles` answers with: a list of quantiles for each column asked for."""
+def quantiles_schema(metrics: Iterable[str]) -> pa.Schema:
+    """What `Store.sample_quantiles` answers with: for each metric asked for the list of its quantiles.
+
+    `step_runs` counts how often the step ran, sampled or not.
+    """
     counted = [*_JOB[:1], ("step", pa.string()), ("step_runs", pa.int64()), ("samples", pa.int64())]
-    return pa.schema([*counted, *((name, pa.list_(pa.float64())) for name in columns)])
+    return pa.schema([*counted, *((name, pa.list_(pa.float64())) for name in metrics)])
 
 
 def run_series_of(runs: Iterable[PipelineRun]) -> pa.Table:

@@ -11,6 +11,7 @@ __all__ = [
     "merging",
     "queries",
     "run_queries",
+    "sample_queries",
     "segments",
     "series_queries",
     "writer_lock",

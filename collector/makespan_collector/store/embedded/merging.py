@@ -2,21 +2,27 @@
 
 A span is told more than once: sent again after a lost answer, by the agent in the job and by an importer or a
 webhook that asked the provider. A later row never takes away what it does not know itself, so each column keeps its
-last known value. Two things outrank being later: a row written after the span had ended (it has no `state`), and,
-for runs and jobs, the provider's own word about times and results over what was derived from within the job.
+last known value. Three things outrank being later: a row written after the span had ended (it has no `state`), one
+written after it had left the queue, and, for runs and jobs, the provider's own word about times and results over what
+was derived from within the job.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import duckdb
+
 from makespan_collector.store.rows import PROVIDER_SOURCES, SpanKind
 from makespan_collector.store.schema import SAMPLES, TableSchema
+from makespan_model.records import RunState
 
 _RANKED = ("name", "start_ns", "end_ns", "result")
-"""Columns in which ended beats running, and the provider beats everybody else. The rest is complete or absent."""
-# Sequence numbers stay under 2^59 (2^27 log segments), so a rank of 0 to 3 above them fits 62 bits.
+"""Columns in which ended beats running, running beats waiting, and the provider beats everybody else. The rest is
+complete or absent."""
+# Sequence numbers stay under 2^59 (2^27 log segments), so a rank of 0 to 7 above them fits 63 bits.
 _RANK_SHIFT = 60
+_LEFT_QUEUE = f"state IS DISTINCT FROM '{RunState.PENDING}'"
 
 
 def merged_rows(table: TableSchema, columns: Sequence[str] | None = None, where: str = "") -> str:
@@ -31,25 +37,69 @@ def merged_rows(table: TableSchema, columns: Sequence[str] | None = None, where:
     """
     key = ", ".join(table.key)
     wanted = [name for name in columns or table.columns.names if name not in ("seq", *table.key)]
-    values = ", ".join(f"{_merged(table, name)} AS {name}" for name in wanted)
+    values = "".join(f", {_merged(table, name)} AS {name}" for name in wanted)
     plain = ", ".join(("seq", *table.key, *wanted))
     condition = f"WHERE {where}" if where else ""
+    # The keys alone are looked at first: a window over whole rows would hold all of them in memory.
     return f"""
-        WITH counted AS (SELECT *, count(*) OVER (PARTITION BY {key}) AS copies FROM rows {condition})
-        SELECT {plain} FROM counted WHERE copies = 1
+        WITH asked AS NOT MATERIALIZED (SELECT * FROM rows {condition}),
+        repeated AS MATERIALIZED (SELECT {key} FROM asked GROUP BY {key} HAVING count(*) > 1)
+        SELECT {plain} FROM asked ANTI JOIN repeated USING ({key})
         UNION ALL BY NAME
-        SELECT max(seq) AS seq, {key}, {values} FROM counted WHERE copies > 1 GROUP BY {key}
+        SELECT max(seq) AS seq, {key}{values} FROM asked SEMI JOIN repeated USING ({key}) GROUP BY {key}
     """  # noqa: S608 (names are ours)
+
+
+def merged_samples(connection: duckdb.DuckDBPyConnection, columns: Sequence[str]) -> str:
+    """The same for all samples, looking for repeated ones only where there can be some.
+
+    A compacted segment holds a sample once, and the time is part of the key: two segments can hold the same sample
+    only at times that both of them cover, which is little of a history that came in order.
+    """
+    conditions = [f"time_ns BETWEEN {first} AND {last}" for first, last in _shared_times(connection)]
+    names = ", ".join((*SAMPLES.key, *columns))
+    if not conditions:
+        return f"SELECT {names} FROM rows"  # noqa: S608 (names are ours)
+    shared = f"({' OR '.join(conditions)})"
+    return f"""
+        SELECT {names} FROM rows WHERE NOT {shared}
+        UNION ALL BY NAME SELECT {names} FROM ({merged_rows(SAMPLES, columns, shared)})
+    """  # noqa: S608 (names are ours)
+
+
+def _shared_times(connection: duckdb.DuckDBPyConnection) -> list[tuple[int, int]]:
+    """Spans of time that more than one source covers, or one that may repeat itself; they do not overlap."""
+    sources = connection.sql("SELECT first_ns, last_ns, repeats FROM source_times ORDER BY first_ns").fetchall()
+    shared: list[tuple[int, int]] = []
+    covered_ns = -1
+    for first_ns, last_ns, repeats in sources:
+        end_ns = last_ns if repeats else min(covered_ns, last_ns)
+        if end_ns >= first_ns:
+            shared.append((first_ns, end_ns))
+        covered_ns = max(covered_ns, last_ns)
+    return _united(shared)
+
+
+def _united(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    united: list[tuple[int, int]] = []
+    for first_ns, last_ns in sorted(spans):
+        if united and first_ns <= united[-1][1]:
+            united[-1] = (united[-1][0], max(united[-1][1], last_ns))
+        else:
+            united.append((first_ns, last_ns))
+    return united
 
 
 def _merged(table: TableSchema, name: str) -> str:
     if table is SAMPLES:
         return f"arg_max({name}, seq)"
     if name == "state":
-        return "CASE WHEN count(*) FILTER (state IS NULL) > 0 THEN NULL ELSE arg_max(state, seq) END"
+        rank = f"({_LEFT_QUEUE})::BIGINT * (1::BIGINT << {_RANK_SHIFT})"
+        return f"CASE WHEN count(*) FILTER (state IS NULL) > 0 THEN NULL ELSE arg_max(state, {rank} + seq) END"
     if name in _RANKED:
         sources = ", ".join(f"'{source}'" for source in PROVIDER_SOURCES)
         kinds = f"'{SpanKind.RUN}', '{SpanKind.JOB}'"
-        rank = f"2 * (state IS NULL)::BIGINT + (kind IN ({kinds}) AND coalesce(source IN ({sources}), false))::BIGINT"
+        rank = f"4 * (state IS NULL)::BIGINT + 2 * ({_LEFT_QUEUE})::BIGINT"
+        rank += f" + (kind IN ({kinds}) AND coalesce(source IN ({sources}), false))::BIGINT"
         return f"arg_max({name}, ({rank}) * (1::BIGINT << {_RANK_SHIFT}) + seq)"
     return f"arg_max({name}, seq)"

@@ -44,6 +44,7 @@ def query(root: Place, table: TableSchema, ask: Callable[[duckdb.DuckDBPyConnect
     if not isinstance(root, Path):
         with _memory() as connection:
             connection.register("rows", root.rows(table))
+            connection.execute(f"CREATE TEMP VIEW source_times AS {_times('rows', table)}")
             return ask(connection)
     for _ in range(_ATTEMPTS):
         live: tuple[Segment, ...] = ()
@@ -61,19 +62,36 @@ def query(root: Place, table: TableSchema, ask: Callable[[duckdb.DuckDBPyConnect
 
 @contextmanager
 def connect(table: TableSchema, segments: Sequence[Segment]) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A DuckDB connection with the view `rows` over these segments."""
+    """A DuckDB connection with the view `rows` over these segments.
+
+    The view `source_times` says what time each compacted segment covers, and the logs together, which alone may
+    hold a row twice.
+    """
     with _memory() as connection:
         connection.register("log_rows", _logs(table, segments))
         columns = ", ".join(f'"{name}"' for name in table.columns.names)
         sources = ["SELECT * FROM log_rows"]
+        times = [_times("log_rows", table)]
         compacted = [str(segment.path) for segment in segments if not segment.is_log]
         if compacted:
             files = ", ".join("'" + path.replace("'", "''") + "'" for path in compacted)
             sources.append(f"SELECT * FROM read_parquet([{files}], union_by_name = true)")  # noqa: S608 (quoted above)
+            times.append(f"""
+                SELECT min(stats_min_value::BIGINT), max(stats_max_value::BIGINT), false
+                FROM parquet_metadata([{files}]) WHERE path_in_schema = '{table.time}' GROUP BY file_name
+            """)  # noqa: S608 (quoted above)
         # By name: segments from before a table gained a column lack it, and read as null there.
         everything = " UNION ALL BY NAME ".join(sources)
         connection.execute(f"CREATE TEMP VIEW rows AS SELECT {columns} FROM ({everything})")  # noqa: S608
+        connection.execute(f"CREATE TEMP VIEW source_times AS {' UNION ALL '.join(times)}")
         yield connection
+
+
+def _times(rows: str, table: TableSchema) -> str:
+    return f"""
+        SELECT min({table.time}) AS first_ns, max({table.time}) AS last_ns, true AS repeats FROM {rows}
+        HAVING count(*) > 0
+    """  # noqa: S608 (names are ours)
 
 
 @contextmanager

@@ -26,6 +26,8 @@ _OURS = f"kind IN ({', '.join(repr(kind.value) for kind in RUN_TREE)})"
 _PROVIDERS = ", ".join(repr(source) for source in PROVIDER_SOURCES)
 # Of several spans of one run or job: ended before running, the provider's before others', the longest heard of.
 _STANDING = f"(state IS NULL) DESC, coalesce(source IN ({_PROVIDERS}), false) DESC, end_ns DESC, span_id"
+# What `records.pooled_path` does.
+_POOLED = "regexp_replace(step_path, '@[0-9]{16,}$', '')"
 _CPU_S = """
     CASE WHEN cpu_user_s IS NOT NULL OR cpu_system_s IS NOT NULL
     THEN coalesce(cpu_user_s, 0) + coalesce(cpu_system_s, 0) END
@@ -88,7 +90,7 @@ def step_series(root: Place, chosen: Chosen, *, now_ns: int) -> pa.Table:
     measured = ", ".join(f"s.{name}" for name, _ in MEASURED)
     sql = f"""
         SELECT {_run_columns()}, j.job_id, j.job_name,
-            regexp_replace(s.step_path, '@[0-9]{{16,}}$', '') AS step, s.step_path, s.name AS step_name, s.step_index,
+            {_POOLED} AS step, s.step_path, s.name AS step_name, s.step_index,
             s.step_kind, s.start_ns, s.result, s.exit_code, s.cache_outcome,
             (s.end_ns - s.start_ns) / 1e9 AS duration_s, j.queue_s, s.cpu_s, {measured}
         FROM steps s JOIN jobs j USING (run, job_name) JOIN runs r USING (run)
@@ -96,6 +98,17 @@ def step_series(root: Place, chosen: Chosen, *, now_ns: int) -> pa.Table:
             s.step_path
     """  # noqa: S608 (constants)
     return _ask(root, chosen, sql, STEP_SERIES, now_ns)
+
+
+def step_keys(root: Place, chosen: Chosen) -> pa.Table:
+    """Trace and span id of every step run of the chosen runs, with its job id and pooled path."""
+
+    def ask(connection: duckdb.DuckDBPyConnection) -> pa.Table:
+        _choose(connection, chosen)
+        connection.execute(_STEPS)
+        return connection.sql(f"SELECT trace_id, span_id, job_id, {_POOLED} AS step FROM steps").to_arrow_table()  # noqa: S608
+
+    return query(root, SPANS, ask)
 
 
 def _run_columns() -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from types import TracebackType
 from typing import Self
 
 import pyarrow as pa
 
 from makespan_collector.store.contract import PipelineSummary
-from makespan_collector.store.embedded import detail_queries, evidence_queries, run_queries, series_queries
+from makespan_collector.store.embedded import detail_queries, evidence_queries, run_queries, sample_queries, series_queries
 from makespan_collector.store.embedded.series_queries import Chosen
 from makespan_collector.store.influx.points import sample_lines, span_lines
 from makespan_collector.store.influx.row_source import InfluxRows
@@ -108,6 +108,22 @@ class InfluxStore:
         """See `Store.step_series`."""
         rows = InfluxRows(self._server, repository, pipeline, None, since_ns, until_ns)
         return series_queries.step_series(rows, Chosen(repository, pipeline, since_ns, until_ns), now_ns=time.time_ns())
+
+    def sample_quantiles(
+        self,
+        *,
+        repository: str | None = None,
+        pipeline: str | None = None,
+        since_ns: int | None = None,
+        until_ns: int | None = None,
+        quantiles: Sequence[float] = (0.5, 0.95, 0.99),
+        metrics: Sequence[str] = ("cpu_cores", "memory_bytes"),
+    ) -> pa.Table:
+        """See `Store.sample_quantiles`."""
+        rows = InfluxRows(self._server, repository, pipeline, None, since_ns, until_ns)
+        steps = series_queries.step_keys(rows, Chosen(repository, pipeline, since_ns, until_ns))
+        sampled = InfluxRows(self._server, trace_ids=tuple(steps["trace_id"].unique().to_pylist()))
+        return sample_queries.sample_quantiles(sampled, steps, quantiles, metrics)
 
     def pipelines(self) -> list[PipelineSummary]:
         """See `Store.pipelines`."""

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+
+import pytest
+
+from makespan_collector.store import series
+from makespan_collector.store.contract import Store
+from makespan_collector.store.embedded import compaction
+from makespan_collector.store.opening import open_store
+from makespan_collector.store.rows import SampleRow, SpanKind, SpanRow
+from support.span_rows import EPOCH, SECOND, run_rows
+
+JOBS = {"test": [("install", 0, 3), ("pytest", 3, 9)]}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with open_store(tmp_path / "store") as opened:
+        yield opened
+
+
+def readings(step: SpanRow, cores: float = 1.0, memory_bytes: int | None = 100) -> list[SampleRow]:
+    """One reading a second, with rising CPU."""
+    return [
+        SampleRow(
+            trace_id=step.trace_id,
+            span_id=step.span_id,
+            time_ns=time_ns,
+            cpu_cores=cores + (time_ns - step.start_ns) / SECOND,
+            memory_bytes=memory_bytes,
+        )
+        for time_ns in range(step.start_ns, step.end_ns, SECOND)
+    ]
+
+
+def steps_of(rows: list[SpanRow]) -> list[SpanRow]:
+    return [row for row in rows if row.kind is SpanKind.STEP]
+
+
+def fill(store: Store) -> None:
+    for number in range(2):
+        rows = run_rows(str(number), JOBS, start_ns=EPOCH + number * 5 * SECOND)
+        store.append(spans=rows, samples=[reading for step in steps_of(rows) for reading in readings(step, number)])
+
+
+def told(store: Store) -> list[tuple[str, int, int, list[float]]]:
+    rows = store.sample_quantiles(quantiles=(0.0, 0.5, 1.0), metrics=["cpu_cores"]).to_pylist()
+    return [(row["step"], row["step_runs"], row["samples"], row["cpu_cores"]) for row in rows]
+
+
+EXPECTED = [
+    ("install", 2, 6, [0.0, median([0, 1, 2, 1, 2, 3]), 3.0]),
+    ("pytest", 2, 12, [0.0, median([*range(6), *range(1, 7)]), 6.0]),
+]
+
+
+@pytest.mark.parametrize("compacted", [False, True])
+def test_quantiles_are_those_of_the_samples_of_all_runs_of_a_step(store: Store, compacted: bool) -> None:
+    fill(store)
+    if compacted:
+        store.compact()
+
+    assert told(store) == EXPECTED
+    everything = store.sample_quantiles()
+    assert everything.schema.equals(series.quantiles_schema(["cpu_cores", "memory_bytes"]))
+    assert everything["memory_bytes"].to_pylist() == [[100.0] * 3] * 2
+
+
+def test_a_sample_that_came_twice_counts_once_wherever_its_rows_are(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compaction, "_SMALL_BYTES", 0)
+    monkeypatch.setattr(compaction, "_SIZE_RATIO", 0)
+    again = steps_of(run_rows("0", JOBS))
+    fill(store)
+    store.compact()
+    for step in again:
+        store.append(samples=readings(step, 0))
+    assert told(store) == EXPECTED
+
+    store.compact()
+    assert len(list((tmp_path / "store" / "samples").glob("*.parquet"))) == 2
+    assert told(store) == EXPECTED
+    store.append(samples=readings(again[1], 0))
+    assert told(store) == EXPECTED
+
+
+def test_parts_of_a_reading_that_came_separately_are_one_sample(store: Store) -> None:
+    rows = run_rows("0", JOBS)
+    (install, _) = steps_of(rows)
+    store.append(spans=rows, samples=[replace(row, cpu_cores=None) for row in readings(install)])
+    store.append(samples=[replace(row, memory_bytes=None) for row in readings(install)])
+
+    (row,) = store.sample_quantiles(quantiles=[0.5]).to_pylist()
+    assert (row["samples"], row["cpu_cores"], row["memory_bytes"]) == (3, [2.0], [100.0])
+
+
+def test_samples_of_other_pipelines_and_times_are_left_out(store: Store) -> None:
+    fill(store)
+    other = run_rows("9", JOBS, pipeline="release")
+    store.append(spans=other, samples=readings(steps_of(other)[0], 50))
+
+    (release,) = store.sample_quantiles(pipeline="release", quantiles=[0.0], metrics=["cpu_cores"]).to_pylist()
+    assert (release["step"], release["cpu_cores"]) == ("install", [50.0])
+    later = store.sample_quantiles(pipeline="ci", since_ns=EPOCH + SECOND, quantiles=[0.0], metrics=["cpu_cores"])
+    assert later["cpu_cores"].to_pylist() == [[1.0], [1.0]]
+
+
+@pytest.mark.parametrize("wrong", [{"quantiles": [1.5]}, {"quantiles": []}, {"metrics": ["raw; DROP"]}])
+def test_what_cannot_be_asked_is_refused(store: Store, wrong: dict[str, list[str]]) -> None:
+    with pytest.raises(ValueError, match=r"quantiles lie between|samples have no 'raw; DROP'"):
+        store.sample_quantiles(**wrong)  # type: ignore[arg-type]
