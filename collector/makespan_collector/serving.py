@@ -25,6 +25,8 @@ from makespan_collector.receiving.admission import Admission
 from makespan_collector.receiving.limits import Limits
 from makespan_collector.store.contract import Store
 from makespan_collector.store.opening import open_store
+from makespan_collector.webhooks.blueprint import webhooks_blueprint
+from makespan_collector.webhooks.secrets import WebhookSecrets
 from makespan_model.errors import InputError, UnavailableError, UsageError
 
 # A request waits for a disk flush, not for the CPU: this many can share one flush.
@@ -55,6 +57,7 @@ class Serving:
         require_token: Also from this very machine.
         trusted_proxies: Whose `X-Forwarded-For` is believed.
         min_free_bytes: With less on the store's disk the collector says that it is not ready.
+        webhooks: What GitHub and GitLab must know; without, their webhooks are refused.
     """
 
     host: str = "127.0.0.1"
@@ -65,6 +68,7 @@ class Serving:
     require_token: bool = False
     trusted_proxies: tuple[Network, ...] = ()
     min_free_bytes: int = 256 * 1024 * 1024
+    webhooks: WebhookSecrets = field(default_factory=WebhookSecrets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +127,10 @@ def serve(store_dir: Path, serving: Serving, *, ready: Callable[[Endpoints], Non
             metrics=shared.metrics,
             refusals=shared.refusals,
             checks={**directory_checks(store_dir, serving.min_free_bytes), **store_checks(store)},
+            blueprints=[webhooks_blueprint(store, serving.webhooks, limits=serving.limits)],
         )
         with _grpc_receivers(store, serving, shared, shown) as grpc_endpoint:
-            gateway = Gateway(app, serving.limits, shared.admission, _THREADS)
+            gateway = Gateway(app, serving.limits, shared.admission, shared.guard, _THREADS)
             tls = None if serving.tls is None else (serving.tls.certificate, serving.tls.key)
             HttpServer(listener, gateway, tls, lambda: ready(Endpoints(url, grpc_endpoint))).run()
         store.compact()

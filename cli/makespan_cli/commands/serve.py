@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from dataclasses import fields
 from pathlib import Path
@@ -88,6 +89,7 @@ def _serving(settings: CollectorSettings) -> Serving:
     from makespan_collector.access.guard import networks
     from makespan_collector.receiving.limits import Limits
     from makespan_collector.serving import Serving, TlsFiles
+    from makespan_collector.webhooks.secrets import secrets_of
 
     if bool(settings.tls_cert) != bool(settings.tls_key):
         raise UsageError("--tls-cert and --tls-key go together")
@@ -103,6 +105,7 @@ def _serving(settings: CollectorSettings) -> Serving:
         settings.require_token,
         networks(settings.trusted_proxies),
         settings.min_free_bytes,
+        secrets_of(os.environ),
     )
 
 
