@@ -150,24 +150,6 @@ class Store(Protocol):
             ValueError: A quantile outside of 0 to 1, or a metric that samples do not have.
         """
 
-    def sample_quantiles(
-        self,
-        *,
-        repository: str | None = None,
-        pipeline: str | None = None,
-        since_ns: int | None = None,
-        until_ns: int | None = None,
-        quantiles: Sequence[float] = (0.5, 0.95, 0.99),
-        metrics: Sequence[str] = ("cpu_cores", "memory_bytes"),
-    ) -> pa.Table:
-        """Quantiles of the samples of all runs of a step, over these runs: `series.quantiles_schema(metrics)`.
-
-        One row a step that has samples left, in order of job id and pooled path.
-
-        Raises:
-            ValueError: A quantile outside of 0 to 1, or a metric that samples do not have.
-        """
-
     def pipelines(self) -> list[PipelineSummary]:
         """Every pipeline, in order of repository and name."""
 

@@ -139,20 +139,6 @@ class EmbeddedReader:
         steps = series_queries.step_keys(self._root, series_queries.Chosen(repository, pipeline, since_ns, until_ns))
         return sample_queries.sample_quantiles(self._root, steps, quantiles, metrics)
 
-    def sample_quantiles(
-        self,
-        *,
-        repository: str | None = None,
-        pipeline: str | None = None,
-        since_ns: int | None = None,
-        until_ns: int | None = None,
-        quantiles: Sequence[float] = (0.5, 0.95, 0.99),
-        metrics: Sequence[str] = ("cpu_cores", "memory_bytes"),
-    ) -> pa.Table:
-        """See `Store.sample_quantiles`."""
-        steps = series_queries.step_keys(self._root, series_queries.Chosen(repository, pipeline, since_ns, until_ns))
-        return sample_queries.sample_quantiles(self._root, steps, quantiles, metrics)
-
     def pipelines(self) -> list[PipelineSummary]:
         """See `Store.pipelines`."""
         return run_queries.pipelines(self._root)

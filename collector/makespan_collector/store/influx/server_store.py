@@ -10,7 +10,13 @@ from typing import Self
 import pyarrow as pa
 
 from makespan_collector.store.contract import PipelineSummary
-from makespan_collector.store.embedded import detail_queries, evidence_queries, run_queries, sample_queries, series_queries
+from makespan_collector.store.embedded import (
+    detail_queries,
+    evidence_queries,
+    run_queries,
+    sample_queries,
+    series_queries,
+)
 from makespan_collector.store.embedded.series_queries import Chosen
 from makespan_collector.store.influx.points import sample_lines, span_lines
 from makespan_collector.store.influx.row_source import InfluxRows
