@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
 import subprocess
 import sys
 import time
@@ -131,6 +132,30 @@ def test_a_running_collector_takes_up_new_and_revoked_tokens(tmp_path: Path) -> 
 def test_a_strange_header_is_a_401(tmp_path: Path, authorization: str) -> None:
     with serving(tmp_path / "store", "--require-token") as served:
         assert _status(served.url, authorization) == 401
+
+
+def _raw(url: str, *authorizations: str) -> bytes:
+    """The first bytes of the answer to a request with these headers; empty when the connection was closed."""
+    host, _, port = url.rpartition("//")[2].partition(":")
+    headers = "".join(f"Authorization: {text}\r\n" for text in authorizations)
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
+        try:
+            connection.sendall(f"GET /metrics HTTP/1.1\r\nHost: x\r\n{headers}\r\n".encode("latin-1"))
+            return connection.recv(100)
+        except ConnectionError:
+            return b""
+
+
+def test_headers_that_are_huge_or_doubled_let_nobody_in_and_hurt_nobody(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    good = f"Bearer {_made(store, 'eyes', '--scope', 'read')['token']}"
+    with serving(store, "--require-token") as served:
+        assert _raw(served.url, good).startswith(b"HTTP/1.1 200")
+        for answer in (_raw(served.url, good, "Bearer x"), _raw(served.url, "Bearer x", good)):
+            assert answer.startswith(b"HTTP/1.1 401")
+        assert b" 200 " not in _raw(served.url, "Bearer " + "x" * 2_000_000)
+        assert b" 200 " not in _raw(served.url, *["Bearer x"] * 5_000)
+        assert _raw(served.url, good).startswith(b"HTTP/1.1 200")
 
 
 def test_a_collector_does_not_start_with_tokens_that_others_may_read(tmp_path: Path) -> None:
