@@ -18,9 +18,12 @@ from urllib.parse import unquote_to_bytes
 
 from granian.rsgi import ProtocolClosed, Scope  # type: ignore[attr-defined]
 
+from makespan_collector.access.guard import DECIDING_HEADERS, AccessError, Guard
+from makespan_collector.access.tokens import Scope as AccessScope
 from makespan_collector.receiving.admission import ROOM_KEY, Admission, BusyError, Room
 from makespan_collector.receiving.body import PayloadEncodingError, PayloadLateError, PayloadTooLargeError
 from makespan_collector.receiving.limits import Limits
+from makespan_collector.receiving.signals import SIGNALS
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
@@ -29,6 +32,8 @@ _AT_ONCE_BYTES = 64 * 1024
 """A body up to this size is asked for in one go, which is twice as fast as in pieces."""
 _DISCARDED_BYTES = 64 * 1024 * 1024
 """Of a refused body so much is read and thrown away: most clients read no answer before they have sent everything."""
+
+_RECEIVER_PATHS = frozenset(signal.path for signal in SIGNALS)
 
 _Environ: TypeAlias = dict[str, Any]
 _Answer: TypeAlias = tuple[int, list[tuple[str, str]], bytes]
@@ -51,13 +56,17 @@ class Gateway:
             application answers it in its own way.
         limits: Of a body.
         admission: Gives room to bodies.
+        guard: Says who may send; to others a body is given no room.
         threads: Requests worked on at once.
     """
 
-    def __init__(self, application: WSGIApplication, limits: Limits, admission: Admission, threads: int) -> None:
+    def __init__(
+        self, application: WSGIApplication, limits: Limits, admission: Admission, guard: Guard, threads: int
+    ) -> None:
         self._application = application
         self._limits = limits
         self._admission = admission
+        self._guard = guard
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="makespan-http")
 
     async def __rsgi__(self, scope: Scope, protocol: _Protocol) -> None:
@@ -101,7 +110,7 @@ class Gateway:
         except TimeoutError:
             late = f"the body did not come within {self._limits.body_deadline_s:g} s"
             return _FailedBody(PayloadLateError(late))
-        except (PayloadTooLargeError, PayloadEncodingError, BusyError) as error:
+        except (PayloadTooLargeError, PayloadEncodingError, BusyError, AccessError) as error:
             return _FailedBody(error)
 
     async def _read(self, scope: Scope, protocol: _Protocol, room: Room) -> bytes:
@@ -115,12 +124,16 @@ class Gateway:
                 raise PayloadEncodingError(f"the body broke off before its {length} bytes") from error
             room.grow(len(body))
             return body
-        return await self._read_in_pieces(length, protocol, room)
+        refusal = self._access_refusal(scope)
+        if refusal is None and length is not None:
+            refusal = self._refusal(length)
+        return await self._read_in_pieces(length, refusal, protocol, room)
 
-    async def _read_in_pieces(self, length: int | None, protocol: _Protocol, room: Room) -> bytes:
+    async def _read_in_pieces(
+        self, length: int | None, refusal: Exception | None, protocol: _Protocol, room: Room
+    ) -> bytes:
         body = bytearray()
         ends = 0
-        refusal = None if length is None else self._refusal(length)
         count = 0
         async for piece in protocol:
             count += len(piece)
@@ -143,6 +156,17 @@ class Gateway:
         if (length is not None and count != length) or ends > 1:
             raise PayloadEncodingError(f"the body broke off after {count} bytes")
         return bytes(body)
+
+    def _access_refusal(self, scope: Scope) -> Exception | None:
+        """The application's own check comes when the body is in memory, which is late for a large one."""
+        if _path(scope) not in _RECEIVER_PATHS:
+            return None
+        headers = {name: value for name in DECIDING_HEADERS if (value := scope.headers.get(name)) is not None}
+        try:
+            self._guard.grant(AccessScope.INGEST, scope.headers.get("authorization"), _peer(scope), headers)
+        except AccessError as error:
+            return error
+        return None
 
     def _refusal(self, count: int) -> Exception | None:
         if count <= self._limits.max_body_bytes:
@@ -172,18 +196,27 @@ def _content_length(scope: Scope) -> int | None:
     return None if "transfer-encoding" in scope.headers else 0
 
 
+def _path(scope: Scope) -> str:
+    return unquote_to_bytes(scope.path).decode("latin-1")
+
+
+def _peer(scope: Scope) -> str:
+    """The address at the other end of the connection."""
+    return scope.client.rpartition(":")[0].strip("[]")
+
+
 def _environ(scope: Scope, body: io.BytesIO) -> _Environ:
     """The environment of PEP 3333."""
     address, _, port = scope.server.rpartition(":")
     environ: _Environ = {
         "REQUEST_METHOD": scope.method,
         "SCRIPT_NAME": "",
-        "PATH_INFO": unquote_to_bytes(scope.path).decode("latin-1"),
+        "PATH_INFO": _path(scope),
         "QUERY_STRING": scope.query_string,
         "SERVER_NAME": address,
         "SERVER_PORT": port,
         "SERVER_PROTOCOL": f"HTTP/{scope.http_version}",
-        "REMOTE_ADDR": scope.client.rpartition(":")[0].strip("[]"),
+        "REMOTE_ADDR": _peer(scope),
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": scope.scheme,
         "wsgi.input": body,

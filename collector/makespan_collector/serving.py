@@ -20,6 +20,7 @@ from makespan_collector.gateway import Gateway
 from makespan_collector.http_server import BACKLOG, HttpServer
 from makespan_collector.operation.logs import RefusalLog
 from makespan_collector.operation.metrics import Metrics
+from makespan_collector.operation.retention import Retention, pruning
 from makespan_collector.operation.store_checks import directory_checks, store_checks
 from makespan_collector.receiving.admission import Admission
 from makespan_collector.receiving.limits import Limits
@@ -57,6 +58,7 @@ class Serving:
         require_token: Also from this very machine.
         trusted_proxies: Whose `X-Forwarded-For` is believed.
         min_free_bytes: With less on the store's disk the collector says that it is not ready.
+        retention: How long data is kept.
         webhooks: What GitHub and GitLab must know; without, their webhooks are refused.
     """
 
@@ -68,6 +70,7 @@ class Serving:
     require_token: bool = False
     trusted_proxies: tuple[Network, ...] = ()
     min_free_bytes: int = 256 * 1024 * 1024
+    retention: Retention = field(default_factory=Retention)
     webhooks: WebhookSecrets = field(default_factory=WebhookSecrets)
 
 
@@ -129,7 +132,7 @@ def serve(store_dir: Path, serving: Serving, *, ready: Callable[[Endpoints], Non
             checks={**directory_checks(store_dir, serving.min_free_bytes), **store_checks(store)},
             blueprints=[webhooks_blueprint(store, serving.webhooks, limits=serving.limits)],
         )
-        with _grpc_receivers(store, serving, shared, shown) as grpc_endpoint:
+        with pruning(store, serving.retention), _grpc_receivers(store, serving, shared, shown) as grpc_endpoint:
             gateway = Gateway(app, serving.limits, shared.admission, shared.guard, _THREADS)
             tls = None if serving.tls is None else (serving.tls.certificate, serving.tls.key)
             HttpServer(listener, gateway, tls, lambda: ready(Endpoints(url, grpc_endpoint))).run()

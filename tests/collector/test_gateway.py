@@ -263,3 +263,14 @@ def test_whatever_bytes_come_the_server_answers_the_senders_fault_or_hangs_up(
 
     assert all(status == 200 or 400 <= status < 500 or status == 501 for status in _statuses(answer)), answer
     assert served.post("/v1/traces", GOOD) == 200
+
+
+def test_strangers_get_no_room_for_large_bodies(tmp_path: Path) -> None:
+    with serving(tmp_path / "store", "--require-token") as served, contextlib.ExitStack() as connections:
+        before_bytes = served.peak_memory_bytes()
+        for _ in range(20):
+            connection = connections.enter_context(_connect(served))
+            connection.sendall(_with_length(bytes(15 * 2**20), 15 * 2**20 + 1))
+
+        assert served.peak_memory_bytes() - before_bytes < 64 * 2**20
+        assert _statuses(_exchange(served, _with_length(LARGE))) == [401]

@@ -27,10 +27,10 @@ class GrpcObserver(grpc.ServerInterceptor):  # type: ignore[misc]
     def intercept_service(self, continuation: Callable[[Any], Any], handler_call_details: Any) -> Any:
         """See `grpc.ServerInterceptor`."""
         handler = continuation(handler_call_details)
-        if handler is None or handler.unary_unary is None:
+        if handler is None or handler.stream_unary is None:
             return handler
-        return grpc.unary_unary_rpc_method_handler(
-            self._observed(handler.unary_unary, handler_call_details.method),
+        return grpc.stream_unary_rpc_method_handler(
+            self._observed(handler.stream_unary, handler_call_details.method),
             request_deserializer=handler.request_deserializer,
             response_serializer=handler.response_serializer,
         )

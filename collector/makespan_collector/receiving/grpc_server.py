@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
 from datetime import timedelta
 from typing import Any
@@ -19,13 +19,16 @@ from makespan_collector.access.guard import AccessError, Guard
 from makespan_collector.access.tokens import Scope
 from makespan_collector.operation.metrics import Metrics
 from makespan_collector.receiving.admission import Admission, BusyError
+from makespan_collector.receiving.call_deadlines import CallDeadlines
 from makespan_collector.receiving.intake import Intake
 from makespan_collector.receiving.limits import Limits
 from makespan_collector.receiving.signals import SIGNALS, NothingKeptError, Signal
 from makespan_collector.store.contract import Store
 from makespan_model.errors import UnavailableError
 
-_THREADS = 8
+_THREADS = 32
+_STREAMS = 1_000
+"""Calls of one connection at once. One more is refused as UNAVAILABLE, which every sender tries again."""
 _DRAIN_S = 10.0
 _RETRY_AFTER_S = 5.0
 _STATUS_METADATA = "grpc-status-details-bin"
@@ -36,7 +39,7 @@ class GrpcReceivers:
 
     Args:
         store: Open for writing.
-        limits: Of one request; `max_body_bytes` bounds its message, decompressed.
+        limits: Of one request; see `max_message_bytes`.
         admission: Shared with the HTTP receivers.
         address: `host:port`; port 0 takes a free one.
         guard: Says who may send.
@@ -63,18 +66,21 @@ class GrpcReceivers:
         self._server = grpc.server(
             futures.ThreadPoolExecutor(_THREADS, thread_name_prefix="makespan-grpc"),
             interceptors=tuple(interceptors),
+            # There is no bound on calls that wait for a thread: gRPC would refuse more with a RESOURCE_EXHAUSTED
+            # that has no RetryInfo, on which a sender throws its data away. Their messages are not read yet.
             options=[
-                # Of the message decompressed, too. As many as may run at once can be in memory before they are counted.
-                ("grpc.max_receive_message_length", limits.max_body_bytes),
+                # Of the message decompressed, too. Each thread may have one in memory before it can be counted.
+                ("grpc.max_receive_message_length", max_message_bytes(limits)),
+                ("grpc.max_concurrent_streams", _STREAMS),
                 # Two servers on one port would share its requests in silence.
                 ("grpc.so_reuseport", 0),
             ],
-            # As many calls as can work, and as many that wait; the rest is told to come back.
-            maximum_concurrent_rpcs=2 * _THREADS,
         )
+        self._deadlines = CallDeadlines(limits.body_deadline_s)
         intake = Intake(store, metrics or Metrics())
         for signal in SIGNALS:
-            handler = grpc.unary_unary_rpc_method_handler(_receiver(signal, intake, admission, guard))
+            # On the wire no different from a method of one request; but here the call begins before its message.
+            handler = grpc.stream_unary_rpc_method_handler(_receiver(signal, intake, admission, guard, self._deadlines))
             self._server.add_generic_rpc_handlers(
                 (grpc.method_handlers_generic_handler(signal.service, {"Export": handler}),)
             )
@@ -91,22 +97,34 @@ class GrpcReceivers:
 
     def start(self) -> None:
         """Accept calls."""
+        self._deadlines.start()
         self._server.start()
 
     def stop(self) -> None:
         """Accept no more calls, answer those under way, and return when that is done."""
         self._server.stop(_DRAIN_S).wait()
+        self._deadlines.stop()
+
+
+def max_message_bytes(limits: Limits) -> int:
+    """What a message may have: as little as lets all threads have one within `max_in_flight_bytes`.
+
+    By default 4 MiB, which is also gRPC's own default, and thereby that of the OpenTelemetry Collector.
+    """
+    return min(limits.max_body_bytes, max(1, limits.max_in_flight_bytes // _THREADS))
 
 
 def _receiver(
-    signal: Signal, intake: Intake, admission: Admission, guard: Guard
-) -> Callable[[bytes, grpc.ServicerContext], bytes]:
-    def export(data: bytes, context: grpc.ServicerContext) -> bytes:
+    signal: Signal, intake: Intake, admission: Admission, guard: Guard, deadlines: CallDeadlines
+) -> Callable[[Iterator[bytes], grpc.ServicerContext], bytes]:
+    def export(messages: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
         try:
             peer = _address(context.peer())
             headers = {key.lower(): value for key, value in context.invocation_metadata() if isinstance(value, str)}
             grant = guard.grant(Scope.INGEST, headers.get("authorization"), peer, headers)
             admission.count(grant.token_id or guard.client(peer, headers))
+            with deadlines.limiting(context):
+                data = next(messages, b"")
             with admission.room_for(len(data)):
                 contents = intake.take(signal, grant, data)
         except AccessError as error:

@@ -1,7 +1,9 @@
 # mypy: disable-error-code="no-untyped-call"
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import grpc
@@ -137,3 +139,73 @@ def test_a_port_in_use_is_said(store: Store, admission: Admission) -> None:
     with pytest.raises(UnavailableError, match="--grpc-port"):
         GrpcReceivers(store, Limits(), admission, f"127.0.0.1:{first.port}", Guard(dict))
     first.stop()
+
+
+def _serving(store: Store, limits: Limits, guard: Guard | None = None) -> GrpcReceivers:
+    admission = Admission(limits.max_in_flight_bytes, 0)
+    return GrpcReceivers(store, limits, admission, "127.0.0.1:0", guard or Guard(dict))
+
+
+@contextmanager
+def _stalled_calls(channel: grpc.Channel, count: int) -> Iterator[list[grpc.Future]]:
+    """Calls whose message does not come."""
+    released = threading.Event()
+
+    def messages() -> Iterator[bytes]:
+        released.wait()
+        yield from ()
+
+    export = channel.stream_unary("/opentelemetry.proto.collector.trace.v1.TraceService/Export")
+    calls = [export.future(messages(), timeout=60) for _ in range(count)]
+    try:
+        yield calls
+    finally:
+        for call in calls:
+            call.cancel()
+        released.set()
+
+
+def test_calls_whose_message_does_not_come_do_not_keep_others_waiting(channel: grpc.Channel, store: Store) -> None:
+    with _stalled_calls(channel, 20) as calls:
+        TraceServiceStub(channel).Export(step_request(), timeout=30)
+        assert not any(call.done() for call in calls)
+
+    assert len(store.runs()) == 1
+
+
+def test_calls_whose_message_does_not_come_are_given_up(store: Store) -> None:
+    receivers = _serving(store, Limits(body_deadline_s=0.1))
+    receivers.start()
+    with grpc.insecure_channel(f"127.0.0.1:{receivers.port}") as channel, _stalled_calls(channel, 100) as calls:
+        TraceServiceStub(channel).Export(step_request(), timeout=60)
+        assert {call.exception().code() for call in calls} == {grpc.StatusCode.CANCELLED}
+    receivers.stop()
+
+
+def test_a_stranger_is_refused_before_its_message_comes(store: Store) -> None:
+    receivers = _serving(store, Limits(), Guard(dict, anonymous_on_loopback=False))
+    receivers.start()
+    with grpc.insecure_channel(f"127.0.0.1:{receivers.port}") as channel, _stalled_calls(channel, 100) as calls:
+        assert {call.exception().code() for call in calls} == {grpc.StatusCode.UNAUTHENTICATED}
+    receivers.stop()
+
+
+def test_many_callers_at_once_are_served_and_none_is_told_that_its_data_is_lost(store: Store) -> None:
+    receivers = _serving(store, Limits())
+    receivers.start()
+    with grpc.insecure_channel(f"127.0.0.1:{receivers.port}") as channel:
+        stub = TraceServiceStub(channel)
+        calls = [stub.Export.future(step_request(str(number)), timeout=60) for number in range(300)]
+        assert [call.result() for call in calls] == [ExportTraceServiceResponse()] * 300
+    receivers.stop()
+    assert len(store.runs(limit=1000)) == 300
+
+
+def test_a_bomb_is_refused(channel: grpc.Channel) -> None:
+    export = channel.unary_unary("/opentelemetry.proto.collector.trace.v1.TraceService/Export")
+
+    with pytest.raises(grpc.RpcError) as refused:
+        export(bytes(50_000_000), timeout=30, compression=grpc.Compression.Gzip)
+
+    assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert "grpc-status-details-bin" not in dict(refused.value.trailing_metadata())
