@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from makespan_collector.store.opening import open_store
 from makespan_model.errors import ExitCode
 from support.span_rows import step_request
 
@@ -70,6 +71,18 @@ def test_settings_of_the_folder_and_the_environment_hold(tmp_path: Path) -> None
         ("/v1/traces", "413", "127.0.0.1"),
         ("/readyz", "503", "127.0.0.1"),
     ]
+
+
+def test_runs_older_than_the_retention_go_while_it_serves(tmp_path: Path) -> None:
+    for retention, left in (("0", 1), ("1", 0)):
+        environment = {"MAKESPAN_COLLECTOR_PORT": "0", "MAKESPAN_COLLECTOR_RETENTION_RUNS_DAYS": retention}
+        with _serving(tmp_path, environment) as (url, process):
+            if retention == "0":
+                assert _ask(f"{url}/v1/traces", step_request().SerializeToString())[0] == 200
+            process.terminate()
+            process.communicate(timeout=30)
+        with open_store(tmp_path / ".makespan/store") as store:
+            assert len(store.runs()) == left
 
 
 def test_a_flood_of_refused_requests_is_few_lines_without_a_token(tmp_path: Path) -> None:

@@ -87,6 +87,7 @@ def _flags(arguments: argparse.Namespace) -> dict[str, object]:
 
 def _serving(settings: CollectorSettings) -> Serving:
     from makespan_collector.access.guard import networks
+    from makespan_collector.operation.retention import Retention
     from makespan_collector.receiving.limits import Limits
     from makespan_collector.serving import Serving, TlsFiles
     from makespan_collector.webhooks.secrets import secrets_of
@@ -105,6 +106,7 @@ def _serving(settings: CollectorSettings) -> Serving:
         settings.require_token,
         networks(settings.trusted_proxies),
         settings.min_free_bytes,
+        Retention(settings.retention_samples_days, settings.retention_runs_days),
         secrets_of(os.environ),
     )
 
