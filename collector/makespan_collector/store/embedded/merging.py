@@ -17,7 +17,7 @@ from makespan_collector.store.rows import PROVIDER_SOURCES, SpanKind
 from makespan_collector.store.schema import SAMPLES, TableSchema
 from makespan_model.records import RunState
 
-_RANKED = ("name", "start_ns", "end_ns", "result")
+_RANKED = ("name", "start_ns", "end_ns", "queued_ns", "result")
 """Columns in which ended beats running, running beats waiting, and the provider beats everybody else. The rest is
 complete or absent."""
 # Sequence numbers stay under 2^59 (2^27 log segments), so a rank of 0 to 7 above them fits 63 bits.
