@@ -116,13 +116,11 @@ def test_a_step_killed_for_memory_is_told_and_sized_beyond_what_it_had(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     store_dir = fill(tmp_path / "store", 8)
+    killed = {"oom_kills": 1, "exit_code": 137, "memory_peak_bytes": 512 * MIB, "memory_limit_bytes": 512 * MIB}
+    rows = [measured(row, 0) for row in run_rows("99", JOBS, start_ns=EPOCH + 9000 * SECOND)]
     rows = [
-        replace(
-            row, oom_kills=1, exit_code=137, result=Result.ERROR, memory_peak_bytes=512 * MIB, memory_limit_bytes=512 * MIB
-        )
-        if row.step_path == "pytest"
-        else row
-        for row in (measured(row, 0) for row in run_rows("99", JOBS, start_ns=EPOCH + 9000 * SECOND))
+        replace(row, result=Result.ERROR, **killed) if row.step_path == "pytest" else row  # type: ignore[arg-type]
+        for row in rows
     ]
     with open_store(store_dir) as store:
         store.append(spans=rows)

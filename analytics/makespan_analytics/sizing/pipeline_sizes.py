@@ -50,7 +50,8 @@ class Size:
         runs: Runs that count; of failed ones only those killed for lack of memory.
         memory: None with fewer than `memory_size.FEWEST_RUNS` measured runs.
         cpu: None with as few, or where CPU was not measured.
-        offered_memory_bytes, offered_cores: What the newest run could use, the tightest of a job's steps; None when unknown.
+        offered_memory_bytes, offered_cores: What the newest run could use (of a job the tightest of its steps); None
+            when unknown.
         flags: The sizes as flags of tools; None unless both are known.
         uses_jvm: Whether a process called `java` was seen in it.
         runner: For a job, the hosted runner classes; None where none can be chosen.

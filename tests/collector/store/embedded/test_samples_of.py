@@ -13,7 +13,14 @@ STEPS = ("1" * 16, "2" * 16)
 
 
 def reading(trace_id: str, span_id: str, second: int, cores: float | None = 1.0) -> SampleRow:
-    return SampleRow(trace_id, span_id, EPOCH + second * SECOND, cpu_cores=cores, memory_bytes=second, processes=1)
+    return SampleRow(
+        trace_id=trace_id,
+        span_id=span_id,
+        time_ns=EPOCH + second * SECOND,
+        cpu_cores=cores,
+        memory_bytes=second,
+        processes=1,
+    )
 
 
 def test_whole_traces_read_the_same_as_step_by_step_also_when_sent_twice_and_compacted(tmp_path: Path) -> None:
