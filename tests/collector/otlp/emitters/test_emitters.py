@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,7 @@ def _keep(store: Store, requests: Iterable[ExportTraceServiceRequest]) -> None:
 
 
 def _run(path: Path, requests: Iterable[ExportTraceServiceRequest]) -> PipelineRun:
-    path.mkdir(exist_ok=True)
+    path.mkdir(exist_ok=True, parents=True)
     with open_store(path / "store") as store:
         _keep(store, requests)
         (run,) = store.runs()
@@ -211,3 +212,29 @@ def _one(requests: list[ExportTraceServiceRequest]) -> ExportTraceServiceRequest
     for one in requests:
         whole.MergeFrom(one)
     return whole
+
+
+@pytest.mark.parametrize("requests", ALL)
+def test_a_crash_before_spans_were_put_into_place_is_healed_by_sending_again(
+    requests: Requests, tmp_path: Path
+) -> None:
+    sent = requests()
+    path = tmp_path / "some"
+    path.mkdir()
+    with open_store(path / "store") as store:
+        _keep(store, sent[:-1])
+        # What a kill after the first of the two appends leaves.
+        contents = TRACES.decode(sent[-1].SerializeToString())
+        store.append(spans=contents.spans)
+
+    assert _run(path, [sent[-1]]) == _run(tmp_path / "all", [_one(sent)])
+
+
+@pytest.mark.parametrize("requests", ALL)
+def test_requests_of_one_trace_that_come_at_once_give_one_whole_run(requests: Requests, tmp_path: Path) -> None:
+    sent = requests()
+    with open_store(tmp_path / "store") as store, ThreadPoolExecutor(len(sent)) as senders:
+        list(senders.map(lambda one: _keep(store, [one]), sent))
+        found = store.runs()
+
+    assert found == [_run(tmp_path / "all", [_one(sent)])]
