@@ -82,9 +82,8 @@ def samples(root: Place, trace_id: str, span_id: str) -> list[Sample]:
     """See `Store.samples`."""
     sql = f"""
         SELECT time_ns, {", ".join(SAMPLE_METRICS)}
-        FROM ({merged_rows(SAMPLES)})
-        WHERE trace_id = ? AND span_id = ?
-            AND cpu_cores IS NOT NULL AND memory_bytes IS NOT NULL AND processes IS NOT NULL
+        FROM ({merged_rows(SAMPLES, where="trace_id = ? AND span_id = ?")})
+        WHERE cpu_cores IS NOT NULL AND memory_bytes IS NOT NULL AND processes IS NOT NULL
         ORDER BY time_ns
     """  # noqa: S608 (values are parameters)
     return query(
