@@ -12,8 +12,16 @@ from hashlib import sha256
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
-from makespan_collector.otlp.attributes import RejectedError, hexadecimal_id, instant_ns
+from makespan_collector.otlp.attributes import (
+    Attributes,
+    RejectedError,
+    decode_attributes,
+    hexadecimal_id,
+    instant_ns,
+    text,
+)
 from makespan_collector.store.rows import SpanKind, SpanRow
+from makespan_model import vocabulary as names
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +38,18 @@ def decode_logs(request: ExportLogsServiceRequest) -> DecodedLogs:
     rows: list[SpanRow] = []
     rejected, reason = 0, ""
     for resource_logs in request.resource_logs:
+        resource = decode_attributes(resource_logs.resource.attributes)
         for scope_logs in resource_logs.scope_logs:
             for record in scope_logs.log_records:
                 try:
-                    rows.append(_decode_record(record))
+                    rows.append(_decode_record(record, resource))
                 except RejectedError as error:
                     rejected += 1
                     reason = reason or f"log record: {error}"
     return DecodedLogs(tuple(rows), rejected, reason)
 
 
-def _decode_record(record: LogRecord) -> SpanRow:
+def _decode_record(record: LogRecord, resource: Attributes) -> SpanRow:
     time_ns = instant_ns(record.time_unix_nano or record.observed_time_unix_nano, "the time")
     raw = record.SerializeToString(deterministic=True)
     return SpanRow(
@@ -52,5 +61,6 @@ def _decode_record(record: LogRecord) -> SpanRow:
         name=record.event_name or record.severity_text or "log",
         start_ns=time_ns,
         end_ns=time_ns,
+        repository=text(resource, names.REPOSITORY),
         raw=raw,
     )

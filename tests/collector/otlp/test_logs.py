@@ -6,8 +6,12 @@ import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
+from makespan_collector.access.tokens import Grant, Scope
 from makespan_collector.otlp.logs import decode_logs
+from makespan_collector.receiving.signals import LOGS
 from makespan_collector.store.rows import SpanKind
+from makespan_model import vocabulary as names
+from support.span_rows import key_value
 
 TRACE, SPAN = b"\1" * 16, b"\2" * 8
 
@@ -43,6 +47,17 @@ def test_a_resent_record_has_the_same_id_and_another_record_another() -> None:
     once, again, other = decode_logs(_request(_record(), _record(), _record("linked"))).rows
 
     assert once.span_id == again.span_id != other.span_id
+
+
+@pytest.mark.parametrize(("projects", "kept"), [(("octo/*",), 1), (("other/*",), 0)])
+def test_a_bound_token_keeps_the_records_of_its_projects_alone(projects: tuple[str, ...], kept: int) -> None:
+    request = _request(_record())
+    request.resource_logs[0].resource.attributes.append(key_value(names.REPOSITORY, "octo/app"))
+    grant = Grant(frozenset({Scope.INGEST}), projects, "id")
+
+    contents = LOGS.decode_for(grant, request.SerializeToString())
+
+    assert (len(contents.spans), contents.rejected) == (kept, 1 - kept)
 
 
 @pytest.mark.parametrize(
