@@ -6,8 +6,9 @@ that segment in the lower ones. It needs no counter on disk, and no clock that c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, groupby
 from operator import attrgetter
 from typing import Any, TypeAlias
 
@@ -225,17 +226,23 @@ def joined_batch(table: TableSchema, parts: Sequence[Spans | Samples], first_seq
         ValueError: A part's columns are not those of the table.
     """
     batches: list[pa.RecordBatch] = []
-    for part in parts:
-        if isinstance(part, pa.RecordBatch):
+    # Many senders of few rows share a commit: one batch is built of all of them.
+    runs: Iterator[tuple[bool, Iterator[Any]]] = groupby(parts, key=lambda part: isinstance(part, pa.RecordBatch))
+    for are_batches, group in runs:
+        if not are_batches:
+            rows = list(chain.from_iterable(group))
+            values = _span_values if table is SPANS else _sample_values
+            if rows:
+                batches.append(_batch(table.columns, list(map(values, rows)), first_seq))
+            first_seq += len(rows)
+            continue
+        for part in group:
             if part.schema.names != table.columns.names[1:]:
                 raise ValueError(f"a batch of {table.name} has the columns {part.schema.names}")
             if part.num_rows:
                 numbers = _numbers(first_seq, part.num_rows)
                 batches.append(pa.RecordBatch.from_arrays([numbers, *part.columns], schema=table.columns))
-        elif part:
-            values = _span_values if table is SPANS else _sample_values
-            batches.append(_batch(table.columns, list(map(values, part)), first_seq))
-        first_seq += len(part)
+            first_seq += len(part)
     if len(batches) < 2:
         return batches[0] if batches else None
     return pa.Table.from_batches(batches).combine_chunks().to_batches()[0]
