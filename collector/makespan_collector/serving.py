@@ -14,21 +14,23 @@ from pathlib import Path
 
 from makespan_collector.access.exposure import exposure_warnings
 from makespan_collector.access.guard import Guard, Network
-from makespan_collector.access.token_file import TOKEN_FILE, LiveTokens
+from makespan_collector.access.token_file import LiveTokens, tokens_path
 from makespan_collector.app import create_app
 from makespan_collector.gateway import Gateway
 from makespan_collector.http_server import BACKLOG, HttpServer
 from makespan_collector.operation.logs import RefusalLog
 from makespan_collector.operation.metrics import Metrics
+from makespan_collector.operation.readiness import Check
 from makespan_collector.operation.retention import Retention, pruning
 from makespan_collector.operation.store_checks import directory_checks, store_checks
 from makespan_collector.receiving.admission import Admission
 from makespan_collector.receiving.limits import Limits
 from makespan_collector.store.contract import Store
-from makespan_collector.store.opening import open_store
+from makespan_collector.store.places import StorePlace, open_place
 from makespan_collector.webhooks.blueprint import webhooks_blueprint
 from makespan_collector.webhooks.secrets import WebhookSecrets
 from makespan_model.errors import InputError, UnavailableError, UsageError
+from makespan_model.setting_tables import INFLUXDB
 
 # A request waits for a disk flush, not for the CPU: this many can share one flush.
 _THREADS = 16
@@ -56,6 +58,7 @@ class Serving:
         tls: Listen with TLS on both.
         limits: Of the receivers.
         require_token: Also from this very machine.
+        tokens_file: Of the tokens' digests; need not be there.
         trusted_proxies: Whose `X-Forwarded-For` is believed.
         min_free_bytes: With less on the store's disk the collector says that it is not ready.
         retention: How long data is kept.
@@ -68,6 +71,7 @@ class Serving:
     tls: TlsFiles | None = None
     limits: Limits = field(default_factory=Limits)
     require_token: bool = False
+    tokens_file: Path | None = None
     trusted_proxies: tuple[Network, ...] = ()
     min_free_bytes: int = 256 * 1024 * 1024
     retention: Retention = field(default_factory=Retention)
@@ -92,11 +96,11 @@ class Endpoints:
     grpc: str | None = None
 
 
-def serve(store_dir: Path, serving: Serving, *, ready: Callable[[Endpoints], None]) -> None:
+def serve(place: StorePlace, serving: Serving, *, ready: Callable[[Endpoints], None]) -> None:
     """Collect into a store until SIGTERM or SIGINT; requests under way are answered first.
 
     Args:
-        store_dir: Made if missing; this process becomes its writer.
+        place: A directory, made if missing, whose writer this process becomes; or a server.
         serving: Where and how to listen.
         ready: Called once when requests are accepted.
 
@@ -106,9 +110,9 @@ def serve(store_dir: Path, serving: Serving, *, ready: Callable[[Endpoints], Non
             tokens is broken or readable by others.
     """
     _check_tls(serving.tls)
-    tokens = LiveTokens(store_dir / TOKEN_FILE)
+    tokens = LiveTokens(serving.tokens_file or tokens_path(str(place) if isinstance(place, Path) else INFLUXDB, ""))
     listener = _listen(serving.host, serving.port)
-    with listener, open_store(store_dir) as store:
+    with listener, open_place(place) as store:
         store.compact()
         bound_host, bound_port = listener.getsockname()[:2]
         shown = f"[{bound_host}]" if ":" in bound_host else bound_host
@@ -129,7 +133,7 @@ def serve(store_dir: Path, serving: Serving, *, ready: Callable[[Endpoints], Non
             guard=shared.guard,
             metrics=shared.metrics,
             refusals=shared.refusals,
-            checks={**directory_checks(store_dir, serving.min_free_bytes), **store_checks(store)},
+            checks=_checks(place, store, serving),
             blueprints=[webhooks_blueprint(store, serving.webhooks, limits=serving.limits)],
         )
         with pruning(store, serving.retention), _grpc_receivers(store, serving, shared, shown) as grpc_endpoint:
@@ -137,6 +141,12 @@ def serve(store_dir: Path, serving: Serving, *, ready: Callable[[Endpoints], Non
             tls = None if serving.tls is None else (serving.tls.certificate, serving.tls.key)
             HttpServer(listener, gateway, tls, lambda: ready(Endpoints(url, grpc_endpoint))).run()
         store.compact()
+
+
+def _checks(place: StorePlace, store: Store, serving: Serving) -> dict[str, Check]:
+    """What `/readyz` asks."""
+    of_disk = directory_checks(place, serving.min_free_bytes) if isinstance(place, Path) else {}
+    return {**of_disk, **store_checks(store)}
 
 
 @contextmanager

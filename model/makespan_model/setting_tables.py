@@ -18,6 +18,8 @@ from makespan_model.matching import did_you_mean
 
 EVIDENCE_LEVELS = ("proven", "measured", "assumed")
 LOG_FORMATS = ("text", "json")
+INFLUXDB: Final = "influxdb"
+"""What `store` says where the history is on the server of `[influxdb]`."""
 KINDS: Final = {
     "str": "text",
     "int": "a whole number",
@@ -73,6 +75,8 @@ class CollectorSettings(Checked):
         tls_cert: Certificate chain (PEM file); empty listens in the clear.
         tls_key: Its key (PEM file).
         require_token: Ask for a token also from this very machine.
+        tokens_file: Where the tokens' digests are; empty: `tokens.json` in the store's directory, or in `.makespan`
+            when the store is a server.
         trusted_proxies: Addresses and networks whose `X-Forwarded-For` is believed.
         max_body_bytes: A larger request body is refused.
         max_decompressed_bytes: So is a body that decompresses to more.
@@ -92,6 +96,7 @@ class CollectorSettings(Checked):
     tls_cert: str = ""
     tls_key: str = ""
     require_token: bool = False
+    tokens_file: str = ""
     trusted_proxies: tuple[str, ...] = ()
     max_body_bytes: int = within(16 * _MIB, 1)
     max_decompressed_bytes: int = within(64 * _MIB, 1)
@@ -147,7 +152,7 @@ class Settings(Checked):
     """What can be set, with its default.
 
     Attributes:
-        store: Directory of the embedded store.
+        store: Directory of the embedded store, or `INFLUXDB`.
         endpoint: Base URL of the collector's OTLP/HTTP receiver.
         evidence: The weakest evidence level whose rewrites are applied.
         runners: How many jobs run at once; 0 means as many as there are CPUs.

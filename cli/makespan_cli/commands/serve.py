@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from makespan_model.errors import UsageError
-from makespan_model.setting_tables import LOG_FORMATS, CollectorSettings
+from makespan_model.setting_tables import LOG_FORMATS, CollectorSettings, Settings
 from makespan_model.settings import load_settings
 
 if TYPE_CHECKING:
@@ -47,7 +47,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--require-token", action="store_true", default=None, help="ask for a token also from this machine"
     )
     parser.add_argument("--log-format", choices=LOG_FORMATS, help="of the log on stderr (default: text)")
-    parser.add_argument("--store", metavar="DIR", help="directory of the store, made if missing (setting: store)")
+    parser.add_argument(
+        "--store", metavar="DIR", help="directory of the store, made if missing, or `influxdb` (setting: store)"
+    )
     parser.add_argument(
         "--json", action="store_true", help='print {"url", "grpc", "store"} instead of a sentence when ready'
     )
@@ -63,19 +65,20 @@ def execute(arguments: argparse.Namespace) -> int:
     """
     from makespan_collector.operation.logs import configure_logging
     from makespan_collector.serving import Endpoints, serve
+    from makespan_collector.store.places import place_of
 
     settings = load_settings(Path.cwd(), flags=_flags(arguments))
     configure_logging(settings.collector.log_format, sys.stderr)
-    store_dir = Path(settings.store)
+    place = place_of(settings.store, settings)
 
     def ready(endpoints: Endpoints) -> None:
         if arguments.json:
-            print(json.dumps({"url": endpoints.url, "grpc": endpoints.grpc, "store": str(store_dir)}), flush=True)
+            print(json.dumps({"url": endpoints.url, "grpc": endpoints.grpc, "store": settings.store}), flush=True)
         else:
             grpc = f" and, over gRPC, at {endpoints.grpc}" if endpoints.grpc else ""
-            print(f"collecting at {endpoints.url}{grpc} into {store_dir}", flush=True)
+            print(f"collecting at {endpoints.url}{grpc} into {settings.store}", flush=True)
 
-    serve(store_dir, _serving(settings.collector), ready=ready)
+    serve(place, _serving(settings), ready=ready)
     print("stopped; everything that was acknowledged is stored", file=sys.stderr)
     return 0
 
@@ -85,13 +88,15 @@ def _flags(arguments: argparse.Namespace) -> dict[str, object]:
     return {"store": arguments.store} | {f"collector.{name}": getattr(arguments, name) for name in options}
 
 
-def _serving(settings: CollectorSettings) -> Serving:
+def _serving(merged: Settings) -> Serving:
     from makespan_collector.access.guard import networks
+    from makespan_collector.access.token_file import tokens_path
     from makespan_collector.operation.retention import Retention
     from makespan_collector.receiving.limits import Limits
     from makespan_collector.serving import Serving, TlsFiles
     from makespan_collector.webhooks.secrets import secrets_of
 
+    settings = merged.collector
     if bool(settings.tls_cert) != bool(settings.tls_key):
         raise UsageError("--tls-cert and --tls-key go together")
     grpc_port = settings.grpc_port
@@ -104,6 +109,7 @@ def _serving(settings: CollectorSettings) -> Serving:
         TlsFiles(Path(settings.tls_cert), Path(settings.tls_key)) if settings.tls_cert else None,
         Limits(**{field.name: getattr(settings, field.name) for field in fields(Limits)}),
         settings.require_token,
+        tokens_path(merged.store, settings.tokens_file),
         networks(settings.trusted_proxies),
         settings.min_free_bytes,
         Retention(settings.retention_samples_days, settings.retention_runs_days),

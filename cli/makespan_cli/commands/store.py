@@ -191,7 +191,8 @@ def _prune(root: Path, arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _init(settings: Settings, arguments: argparse.Namespace) -> dict[str, Any]:
-    from makespan_collector.store.places import INFLUXDB, place_of
+    from makespan_collector.store.places import place_of
+    from makespan_model.setting_tables import INFLUXDB
 
     if arguments.samples_days < 1:
         raise UsageError(f"--samples-days must be 1 or more, not {arguments.samples_days}")

@@ -60,9 +60,10 @@ def execute(arguments: argparse.Namespace) -> int:
         InputError: The file of tokens is broken, or others may read it.
         UnavailableError: It cannot be written.
     """
-    from makespan_collector.access.token_file import TOKEN_FILE, read_tokens
+    from makespan_collector.access.token_file import read_tokens, tokens_path
 
-    path = Path(load_settings(Path.cwd(), flags={"store": arguments.store}).store) / TOKEN_FILE
+    settings = load_settings(Path.cwd(), flags={"store": arguments.store})
+    path = tokens_path(settings.store, settings.collector.tokens_file)
     if arguments.action == "create":
         _create(path, arguments)
     elif arguments.action == "revoke":

@@ -15,12 +15,26 @@ from typing import Any
 
 from makespan_collector.access.tokens import Scope, Token
 from makespan_model.errors import InputError, UnavailableError
+from makespan_model.setting_tables import INFLUXDB
 
 TOKEN_FILE = "tokens.json"  # noqa: S105 - a file's name
+_FOLDER_BESIDE_SERVER = ".makespan"
 _log = logging.getLogger(__name__)
 
 _CHECK_AFTER_S = 1.0
 """How long a changed file may go unnoticed: looking at it costs 2 µs, a thousand times a second."""
+
+
+def tokens_path(store: str, told: str) -> Path:
+    """Where the tokens of a collector are.
+
+    Args:
+        store: The setting `store`: a directory, or `influxdb`.
+        told: The setting `collector.tokens_file`; empty when nobody said.
+    """
+    if told:
+        return Path(told)
+    return Path(_FOLDER_BESIDE_SERVER if store == INFLUXDB else store) / TOKEN_FILE
 
 
 def read_tokens(path: Path) -> tuple[Token, ...]:

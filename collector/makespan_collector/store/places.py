@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from makespan_collector.store.contract import Store
 from makespan_collector.store.opening import open_store
 from makespan_model.errors import UnavailableError, UsageError
-from makespan_model.settings import Settings
+from makespan_model.setting_tables import INFLUXDB, Settings
 
 if TYPE_CHECKING:
     from makespan_collector.store.influx.server import Server
-
-INFLUXDB: Final = "influxdb"
-"""What the setting `store` says where the history is on the server of `[influxdb]`."""
 
 StorePlace: TypeAlias = "Path | Server"
 

@@ -86,6 +86,14 @@ class Server:
         self._writing = self._client.write_api(write_options=SYNCHRONOUS)
         self._version: tuple[int, ...] | None = None
 
+    def ping(self) -> None:
+        """Return when the server answers.
+
+        Raises:
+            UnavailableError: It does not.
+        """
+        self._request("GET", "/ping")
+
     @property
     def version(self) -> tuple[int, ...]:
         """The server's version.

@@ -9,7 +9,7 @@ from typing import Self
 
 import pyarrow as pa
 
-from makespan_collector.store.contract import PipelineSummary
+from makespan_collector.store.contract import PipelineSummary, StoreStatus
 from makespan_collector.store.embedded import (
     detail_queries,
     evidence_queries,
@@ -23,7 +23,7 @@ from makespan_collector.store.influx.row_source import InfluxRows
 from makespan_collector.store.influx.server import HISTORY, SAMPLES, Server
 from makespan_collector.store.rows import SpanRow
 from makespan_collector.store.schema import Samples, Spans
-from makespan_model.errors import UnavailableError
+from makespan_model.errors import MakespanError, UnavailableError
 from makespan_model.evidence import FileAccesses, TestRun
 from makespan_model.records import PipelineRun, Sample
 
@@ -52,6 +52,15 @@ class InfluxStore:
             self._server.write(list(span_lines(spans)), HISTORY)
         if len(samples):
             self._server.write(list(sample_lines(samples)), SAMPLES)
+
+    def status(self) -> StoreStatus:
+        """See `ReportsStatus.status`: the server keeps the files, so whether it answers is all that is known."""
+        problem = "the store is closed" if self._closed else None
+        try:
+            self._server.ping()
+        except MakespanError as error:
+            problem = problem or str(error)
+        return StoreStatus((), 0, 0, 0.0, problem)
 
     def runs(
         self,
