@@ -12,6 +12,7 @@ __all__ = [
     "queries",
     "run_queries",
     "sample_queries",
+    "segment_writing",
     "segments",
     "series_queries",
     "writer_lock",

@@ -7,27 +7,22 @@ new segment covers; both are recognised by name and deleted when the store is ne
 
 from __future__ import annotations
 
-import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-import duckdb
-import pyarrow.parquet as pq
-
-from makespan_collector.store.embedded.log_segment import sync_directory
 from makespan_collector.store.embedded.merging import merged_rows
-from makespan_collector.store.embedded.queries import connect
+from makespan_collector.store.embedded.segment_writing import rewriting, write_segment
 from makespan_collector.store.embedded.segments import TEMPORARY_SUFFIX, Segment, list_segments, parquet_path
 from makespan_collector.store.schema import TableSchema
-from makespan_model.errors import UnavailableError
 
 # Merging a segment into one at least half its size bounds both how often a row is rewritten and how
 # many segments there are by the logarithm of the data (O'Neil et al., The Log-Structured Merge-Tree, 1996).
 _SIZE_RATIO = 2
 # Under this size a segment's cost is that of opening it, so it is merged whatever the ratio.
 _SMALL_BYTES = 1024 * 1024
-# A query for one pipeline should skip most of a segment; DuckDB skips by row group.
-_ROW_GROUP_ROWS = 65_536
+# Logs are read into memory: after a long time in which nothing could be compacted they are taken in portions.
+_LOGS_AT_ONCE = 16
 
 
 def compact_table(root: Path, table: TableSchema, *, below: int) -> bool:
@@ -43,10 +38,14 @@ def compact_table(root: Path, table: TableSchema, *, below: int) -> bool:
     logs = [segment for segment in listing.logs if segment.last < below]
     if not logs:
         return False
-    chosen = _choose(listing.compacted, logs)
-    target = parquet_path(folder, chosen[0].first, chosen[-1].last)
-    _write(table, chosen, target)
-    remove_superseded(root, table)
+    while logs:
+        chosen = _choose(listing.compacted, logs[:_LOGS_AT_ONCE])
+        target = parquet_path(folder, chosen[0].first, chosen[-1].last)
+        with rewriting(table, chosen, folder) as connection:
+            write_segment(connection, merged_rows(table), table, target)
+        remove_superseded(root, table)
+        listing = list_segments(folder)
+        logs = [segment for segment in listing.logs if segment.last < below]
     return True
 
 
@@ -56,7 +55,10 @@ def remove_superseded(root: Path, table: TableSchema) -> None:
     for segment in list_segments(folder).superseded:
         segment.path.unlink(missing_ok=True)
     for path in folder.glob(f"*{TEMPORARY_SUFFIX}"):
-        path.unlink(missing_ok=True)
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _choose(compacted: Sequence[Segment], logs: list[Segment]) -> list[Segment]:
@@ -69,19 +71,3 @@ def _choose(compacted: Sequence[Segment], logs: list[Segment]) -> list[Segment]:
         chosen.insert(0, segment)
         size_bytes += segment_bytes
     return chosen
-
-
-def _write(table: TableSchema, segments: Sequence[Segment], target: Path) -> None:
-    try:
-        with connect(table, segments) as connection:
-            ordered = f"FROM ({merged_rows(table)}) ORDER BY {', '.join(table.order)}"
-            rows = connection.sql(ordered).to_arrow_table()
-    except duckdb.Error as error:
-        raise UnavailableError(f"{target.parent}: cannot be compacted: {error}") from error
-    temporary = target.with_name(target.name + TEMPORARY_SUFFIX)
-    with temporary.open("wb") as file:
-        pq.write_table(rows.cast(table.columns), file, compression="zstd", row_group_size=_ROW_GROUP_ROWS)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.rename(target)
-    sync_directory(target.parent)

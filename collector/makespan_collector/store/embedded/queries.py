@@ -101,6 +101,8 @@ def _memory() -> Iterator[duckdb.DuckDBPyConnection]:
         ":memory:", config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
     )
     try:
+        # A query that takes long would draw a bar on standard output, which is the command's own.
+        connection.execute("SET enable_progress_bar = false")
         yield connection
     finally:
         connection.close()

@@ -7,22 +7,17 @@ that has a summary is never summarised again: a prune that was interrupted goes 
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from makespan_collector.store.embedded.log_segment import sync_directory
 from makespan_collector.store.embedded.merging import merged_rows
-from makespan_collector.store.embedded.queries import connect, query
-from makespan_collector.store.embedded.segments import TEMPORARY_SUFFIX, Segment, list_segments
+from makespan_collector.store.embedded.queries import query
+from makespan_collector.store.embedded.segment_writing import rewriting, write_segment
+from makespan_collector.store.embedded.segments import list_segments
 from makespan_collector.store.schema import SAMPLES, SPANS, SUMMARIES, TableSchema
-from makespan_model.errors import UnavailableError
-
-_ROW_GROUP_ROWS = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,28 +112,12 @@ def remove_rows(root: Path, table: TableSchema, gone: pa.Table) -> int:
     keys = ", ".join(gone.column_names)
     removed = 0
     for segment in list_segments(root / table.name).compacted:
-        try:
-            with connect(table, [segment]) as connection:
-                connection.register("gone", gone)
-                count = f"SELECT count(*) FROM rows SEMI JOIN gone USING ({keys})"  # noqa: S608 (ours)
-                ((hits,),) = connection.execute(count).fetchall()
-                if not hits:
-                    continue
-                sql = f"FROM rows ANTI JOIN gone USING ({keys}) ORDER BY {', '.join(table.order)}"
-                rows = connection.sql(sql).to_arrow_table()
-        except duckdb.Error as error:
-            raise UnavailableError(f"{segment.path}: cannot be read: {error}") from error
-        _replace(segment, table, rows)
+        with rewriting(table, [segment], root / table.name) as connection:
+            connection.register("gone", gone)
+            count = f"SELECT count(*) FROM rows SEMI JOIN gone USING ({keys})"  # noqa: S608 (ours)
+            ((hits,),) = connection.execute(count).fetchall()
+            if hits:
+                # The segment keeps its name also when nothing is left: the name says which logs it stands for.
+                write_segment(connection, f"FROM rows ANTI JOIN gone USING ({keys})", table, segment.path)
         removed += int(hits)
     return removed
-
-
-def _replace(segment: Segment, table: TableSchema, rows: pa.Table) -> None:
-    """The segment keeps its name also when nothing is left: the name says which logs it stands for."""
-    temporary = segment.path.with_name(segment.path.name + TEMPORARY_SUFFIX)
-    with temporary.open("wb") as file:
-        pq.write_table(rows.cast(table.columns), file, compression="zstd", row_group_size=_ROW_GROUP_ROWS)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.rename(segment.path)
-    sync_directory(segment.path.parent)

@@ -1,16 +1,20 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from makespan_collector.store.embedded import compaction
-from makespan_collector.store.embedded.segments import list_segments
+from makespan_collector.store.embedded import compaction, directory_store, segment_writing
+from makespan_collector.store.embedded.segments import Segment, list_segments
 from makespan_collector.store.opening import open_store
-from makespan_collector.store.schema import SPANS
+from makespan_collector.store.schema import SAMPLES, SPANS, TableSchema
+from makespan_model.errors import UnavailableError
 from makespan_model.records import Result
 from support.span_rows import EPOCH, SECOND, run_rows
 
@@ -120,3 +124,89 @@ def test_files_of_other_names_are_left_alone(tmp_path: Path) -> None:
     note.write_text("hello")
     compact(tmp_path)
     assert note.exists()
+
+
+def samples(count: int) -> pa.RecordBatch:
+    """Readings of one step, the newest first."""
+    times = np.arange(count, 0, -1, dtype=np.int64)
+    values = {
+        "trace_id": pa.repeat("a1" * 16, count),
+        "span_id": pa.repeat("b2" * 8, count),
+        "time_ns": pa.array(times),
+        "cpu_cores": pa.array(times / count),
+    }
+    schema = pa.schema(list(SAMPLES.columns)[1:])
+    columns = [values.get(field.name, pa.nulls(count, field.type)) for field in schema]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def test_more_rows_than_fit_into_memory_are_sorted_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(segment_writing, "MEMORY_LIMIT", "128MB")
+    rows = samples(600_000)
+    with open_store(tmp_path) as store:
+        store.append(samples=rows)
+        store.append(samples=rows.slice(0, 1_000))
+        store.compact()
+
+    (segment,) = list_segments(tmp_path / "samples").live
+    times = pq.read_table(segment.path, columns=["time_ns"])["time_ns"].to_numpy()
+    assert np.array_equal(times, np.arange(1, 600_001))
+    assert not list((tmp_path / "samples").glob("*.tmp"))
+
+
+def test_many_logs_that_waited_are_taken_in_portions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+
+    def counted(table: TableSchema, segments: Sequence[Segment], folder: Path) -> object:
+        read.append(len(segments))
+        return segment_writing.rewriting(table, segments, folder)
+
+    monkeypatch.setattr(directory_store, "_LOGS_BEFORE_COMPACTION", 100)
+    monkeypatch.setattr(compaction, "rewriting", counted)
+    monkeypatch.setattr(compaction, "_LOGS_AT_ONCE", 3)
+    for number in range(7):
+        fill(tmp_path, number, 1)
+    compact(tmp_path)
+
+    assert read == [3, 4, 2]
+    assert ids(tmp_path) == [str(number) for number in range(7)]
+
+
+def test_what_a_killed_compaction_left_on_the_disk_is_deleted(tmp_path: Path) -> None:
+    fill(tmp_path, 0, 1)
+    spill = tmp_path / "spans" / "spill-abc.tmp"
+    spill.mkdir()
+    (spill / "duckdb_temp_storage-0.tmp").write_text("half")
+
+    fill(tmp_path, 1, 1)
+
+    assert not spill.exists()
+    assert ids(tmp_path) == ["0", "1"]
+
+
+def test_a_compaction_that_cannot_read_its_segments_leaves_everything_as_it_was(tmp_path: Path) -> None:
+    fill(tmp_path, 0, 1)
+    compact(tmp_path)
+    (segment,) = list_segments(tmp_path / "spans").live
+    whole = segment.path.read_bytes()
+    segment.path.write_bytes(whole[:-50] + bytes(50))
+    fill(tmp_path, 1, 1)
+    with open_store(tmp_path) as store, pytest.raises(UnavailableError, match="cannot be compacted"):
+        store.compact()
+    segment.path.write_bytes(whole)
+
+    assert ids(tmp_path) == ["0", "1"]
+    assert not list((tmp_path / "spans").glob("*.tmp"))
+
+
+def test_a_compaction_without_enough_memory_leaves_everything_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segment_writing, "MEMORY_LIMIT", "1MB")
+    with open_store(tmp_path) as store:
+        store.append(samples=samples(100_000))
+        with pytest.raises(UnavailableError, match="cannot be compacted: Out of Memory"):
+            store.compact()
+
+    assert [segment.is_log for segment in list_segments(tmp_path / "samples").live] == [True]
+    assert not list((tmp_path / "samples").glob("*.parquet*"))
