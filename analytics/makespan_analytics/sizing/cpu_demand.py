@@ -18,7 +18,8 @@ TIME_QUANTILE = 0.95
 _ENOUGH_READINGS = 200
 """Readings in which the weight of the past halves: a p95 of 200 has a standard error of 1.5 points. With long steps
 that is the last run alone, with steps of a few seconds many runs."""
-_MOST_RUNS = 100
+MOST_RUNS = 100
+"""Older runs are not looked at: with two readings a run their weight has halved by then."""
 _FEWEST_SAMPLED = 3
 _LEAST_CORES = 0.01
 _SATURATED_RATIO = 0.95
@@ -85,23 +86,24 @@ def cpu_size(demands: Sequence[Demand], *, offered_cores: float | None = None) -
     )
 
 
-def slowdown_ratio(demands: Sequence[Demand], cores: float) -> float:
-    """How much longer runs take on `cores`, when work that finds no core waits and none is lost.
+def slowdown_ratios(demands: Sequence[Demand], cores: Sequence[float]) -> list[float]:
+    """How much longer runs take on each number of cores, when work that finds no core waits and none is lost.
 
     Raises:
         ValueError: No cores, or no demand.
     """
     recent = _recent(demands)
-    if cores <= 0 or not recent:
+    if min(cores, default=1.0) <= 0 or not recent:
         raise ValueError("a slowdown needs demand, and cores to put it on")
-    return _slowdown(*_pooled(recent), cores)
+    pooled = _pooled(recent)
+    return [_slowdown(*pooled, available) for available in cores]
 
 
 def _recent(demands: Sequence[Demand]) -> list[Demand]:
     """The newest runs; those with samples alone where there are some, as a mean would water their peaks down."""
     found = [demand for demand in demands if demand.seconds.sum() > 0]
     sampled = [demand for demand in found if demand.sampled]
-    return (sampled if len(sampled) >= _FEWEST_SAMPLED else found)[-_MOST_RUNS:]
+    return (sampled if len(sampled) >= _FEWEST_SAMPLED else found)[-MOST_RUNS:]
 
 
 def _pooled(demands: Sequence[Demand]) -> tuple[Floats, Floats]:

@@ -94,14 +94,6 @@ def memory_size(peaks: Floats, durations_s: Floats, *, highest_risk: float = HIG
     )
 
 
-def oom_risk(peaks: Floats, durations_s: Floats, size_bytes: float) -> tuple[float, float, float] | None:
-    """Probability, with its 90 % interval, that the next run needs more than a given size; None with too few runs."""
-    if len(peaks) < FEWEST_RUNS:
-        return None
-    known = peak_risk(peaks, np.maximum(durations_s, 1e-3))
-    return (known.at(size_bytes), *known.interval(size_bytes))
-
-
 def _wasted(sizes: Floats, peaks: Floats, weights: Floats, failure_weight: float) -> Floats:
     """Expected byte seconds wasted at each size, the allocation doubling after each failure."""
     size, peak = sizes[:, None], peaks[None, :]

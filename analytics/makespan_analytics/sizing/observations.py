@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from makespan_analytics.sizing.cpu_demand import Demand
+from makespan_analytics.sizing.cpu_demand import MOST_RUNS, Demand
 from makespan_model.records import JobRun, PipelineRun, Result, Sample, StepRun, pooled_path
 
 SamplesOf = Callable[[PipelineRun, JobRun, StepRun], Sequence[Sample]]
@@ -29,7 +29,7 @@ class Observation:
         run_id: Of the pipeline run.
         duration_s: Wall time.
         peak_bytes: Highest memory; None when not measured. Of a run killed for lack of memory: what it had, and more.
-        demand: Cores over time; None when not measured.
+        demand: Cores over time; None when not measured, and for all but the newest runs.
         steps: The step runs it consists of.
     """
 
@@ -41,7 +41,7 @@ class Observation:
 
 
 def step_observations(
-    runs: Iterable[PipelineRun], samples_of: SamplesOf | None = None
+    runs: Sequence[PipelineRun], samples_of: SamplesOf | None = None
 ) -> dict[tuple[str, str], list[Observation]]:
     """Runs of each step by job id and pooled path, oldest first; see `_counts` for those left out.
 
@@ -50,39 +50,49 @@ def step_observations(
         samples_of: Where readings come from; without it CPU is the flat mean of its total.
     """
     found: dict[tuple[str, str], list[Observation]] = defaultdict(list)
-    for run in runs:
+    for run, curve_of in _with_curves(runs, samples_of):
         for job in run.jobs:
             for step in job.steps:
                 if _counts(step):
-                    peak, curve = _peak(step), _curve(step, samples_of(run, job, step) if samples_of else ())
+                    peak, curve = _peak(step), curve_of(job, step)
                     demand = None if curve is None else Demand(curve.cores, np.diff(curve.edges_s), curve.sampled)
                     one = Observation(run.identity.run_id, step.duration_s, peak, demand, (step,))
                     found[job.job_id, pooled_path(step.path)].append(one)
     return dict(found)
 
 
-def job_observations(runs: Iterable[PipelineRun], samples_of: SamplesOf | None = None) -> dict[str, list[Observation]]:
+def job_observations(runs: Sequence[PipelineRun], samples_of: SamplesOf | None = None) -> dict[str, list[Observation]]:
     """Runs of each job by its id, matrix legs pooled, oldest first.
 
     Steps one after another need the largest peak, steps side by side the sum. A step of `makespan run` inside another
     step (an agent's shell) is part of that one and not counted twice.
     """
     found: dict[str, list[Observation]] = defaultdict(list)
-    for run in runs:
+    for run, curve_of in _with_curves(runs, samples_of):
         for job in run.jobs:
             steps = _outermost([step for step in job.steps if _counts(step)])
             if steps:
-                curves = [
-                    curve
-                    for step in steps
-                    if (curve := _curve(step, samples_of(run, job, step) if samples_of else ())) is not None
-                ]
+                curves = [curve for step in steps if (curve := curve_of(job, step)) is not None]
                 found[job.job_id].append(
                     Observation(
                         run.identity.run_id, job.duration_s, _combined_peak(steps), _combined_demand(curves), steps
                     )
                 )
     return dict(found)
+
+
+def _with_curves(
+    runs: Sequence[PipelineRun], samples_of: SamplesOf | None
+) -> Iterable[tuple[PipelineRun, Callable[[JobRun, StepRun], _Curve | None]]]:
+    """Each run with what gives the curve of its steps: cores follow the newest runs, older ones need none."""
+    for age, run in zip(range(len(runs) - 1, -1, -1), runs, strict=True):
+
+        def curve_of(job: JobRun, step: StepRun, run: PipelineRun = run, age: int = age) -> _Curve | None:
+            if age >= MOST_RUNS:
+                return None
+            return _curve(step, samples_of(run, job, step) if samples_of else ())
+
+        yield run, curve_of
 
 
 def was_killed_for_memory(step: StepRun) -> bool:

@@ -9,9 +9,10 @@ from math import ceil
 import numpy as np
 
 from makespan_analytics.cost.price_tables import PriceTable, RunnerClass
-from makespan_analytics.sizing.cpu_demand import Demand, slowdown_ratio
+from makespan_analytics.sizing.cpu_demand import Demand, slowdown_ratios
 from makespan_analytics.sizing.level_changes import Floats
-from makespan_analytics.sizing.memory_size import HIGHEST_RISK, oom_risk
+from makespan_analytics.sizing.memory_size import FEWEST_RUNS, HIGHEST_RISK
+from makespan_analytics.sizing.peak_risk import peak_risk
 
 MOST_SLOWDOWN_RATIO = 0.10
 """A choice, not a measurement: a smaller runner may take up to a tenth longer."""
@@ -83,31 +84,23 @@ def choose_runner(
     if not classes or not demands:
         return None
     usual_s = float(np.median([demand.seconds.sum() for demand in demands]))
-    fits = tuple(_fit(one, table.rounding_s, demands, peaks, durations_s, usual_s, highest_risk) for one in classes)
+    slowdowns = slowdown_ratios(demands, [one.cores for one in classes])
+    known = peak_risk(peaks, durations_s) if len(peaks) >= FEWEST_RUNS else None
+    risks = [None if known is None else known.at(one.memory_bytes - SYSTEM_MEMORY_BYTES) for one in classes]
+    fits = tuple(
+        ClassFit(
+            runner=one,
+            slowdown_ratio=slowdown,
+            oom_risk=risk,
+            usd_per_run=_billed_s(usual_s * (1 + slowdown), table.rounding_s) / 60 * one.usd_per_minute,
+            fits=slowdown <= MOST_SLOWDOWN_RATIO and risk is not None and risk <= highest_risk,
+        )
+        for one, slowdown, risk in zip(classes, slowdowns, risks, strict=True)
+    )
     fitting = [fit for fit in fits if fit.fits]
     advised = min(fitting, key=lambda fit: (fit.usd_per_run, -fit.runner.cores), default=None)
     return RunnerChoice(fits, advised, is_saturated, f"{table.source} (as of {table.as_of})")
 
 
-def _fit(
-    runner: RunnerClass,
-    rounding_s: float,
-    demands: Sequence[Demand],
-    peaks: Floats,
-    durations_s: Floats,
-    usual_s: float,
-    highest_risk: float,
-) -> ClassFit:
-    slowdown = slowdown_ratio(demands, runner.cores)
-    risk = oom_risk(peaks, durations_s, runner.memory_bytes - SYSTEM_MEMORY_BYTES)
-    probability = None if risk is None else risk[0]
-    seconds = usual_s * (1 + slowdown)
-    if rounding_s:
-        seconds = max(1, ceil(seconds / rounding_s)) * rounding_s
-    return ClassFit(
-        runner=runner,
-        slowdown_ratio=slowdown,
-        oom_risk=probability,
-        usd_per_run=seconds / 60 * runner.usd_per_minute,
-        fits=slowdown <= MOST_SLOWDOWN_RATIO and probability is not None and probability <= highest_risk,
-    )
+def _billed_s(seconds: float, rounding_s: float) -> float:
+    return max(1, ceil(seconds / rounding_s)) * rounding_s if rounding_s else seconds

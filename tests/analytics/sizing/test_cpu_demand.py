@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from makespan_analytics.sizing.cpu_demand import Demand, cpu_size, slowdown_ratio
+from makespan_analytics.sizing.cpu_demand import Demand, cpu_size, slowdown_ratios
 
 
 def demand(*cores: float, sampled: bool = True) -> Demand:
@@ -56,12 +56,11 @@ def test_a_demand_that_meets_its_limit_is_told() -> None:
 
 
 def test_half_the_cores_take_twice_as_long() -> None:
-    assert slowdown_ratio([demand(*[4.0] * 10)], 2) == pytest.approx(1.0)
-    assert slowdown_ratio([demand(*[4.0] * 10)], 8) == 0
+    assert slowdown_ratios([demand(*[4.0] * 10)], [2, 8]) == [pytest.approx(1.0), 0]
 
 
 def test_nothing_known_has_no_size() -> None:
     assert cpu_size([]) is None
     assert cpu_size([Demand(np.array([1.0]), np.array([0.0]))]) is None
     with pytest.raises(ValueError, match="slowdown"):
-        slowdown_ratio([demand(1.0)], 0)
+        slowdown_ratios([demand(1.0)], [0])

@@ -10,7 +10,6 @@ from makespan_analytics.sizing.memory_size import (
     HEADROOM_RATIO,
     _wasted,
     memory_size,
-    oom_risk,
 )
 
 GIB = 1024.0**3
@@ -19,7 +18,6 @@ MINUTE = 60.0
 
 def test_fewer_than_five_runs_get_no_size() -> None:
     assert memory_size(np.full(4, GIB), np.full(4, MINUTE)) is None
-    assert oom_risk(np.full(4, GIB), np.full(4, MINUTE), 2 * GIB) is None
 
 
 def test_equal_runs_get_little_more_than_they_use() -> None:
@@ -75,15 +73,6 @@ def test_the_expected_waste_is_that_of_playing_the_attempts() -> None:
     sizes, peaks = random.uniform(1, 100, 30), random.uniform(1, 1000, 40)
     expected = np.array([[played(size, peak) for peak in peaks] for size in sizes]).sum(axis=1)
     np.testing.assert_allclose(_wasted(sizes, peaks, np.ones(40), FAILURE_WEIGHT), expected)
-
-
-def test_the_risk_of_a_given_size_is_that_of_an_advised_one() -> None:
-    peaks = np.random.default_rng(1).normal(GIB, GIB / 50, 50)
-    size = memory_size(peaks, np.full(50, MINUTE))
-    assert size is not None
-    assert oom_risk(peaks, np.full(50, MINUTE), size.size_bytes) == pytest.approx(
-        (size.risk, size.risk_low, size.risk_high)
-    )
 
 
 @pytest.mark.parametrize("risk", [0.0, 0.6, -1.0, float("nan")])
