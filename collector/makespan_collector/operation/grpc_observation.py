@@ -8,6 +8,8 @@ from typing import Any
 
 import grpc
 
+from makespan_collector.access.grpc_peer import peer_address
+from makespan_collector.access.guard import AccessError
 from makespan_collector.operation.logs import RefusalLog
 from makespan_collector.operation.metrics import Metrics
 
@@ -43,11 +45,13 @@ class GrpcObserver(grpc.ServerInterceptor):  # type: ignore[misc]
             status = "OK"
             try:
                 return call(request, context)
-            except BaseException:
+            except BaseException as error:
                 # `abort` raises after it has set the code; anything else becomes UNKNOWN.
                 code = context.code()
                 status = code.name if isinstance(code, grpc.StatusCode) else grpc.StatusCode.UNKNOWN.name
-                self._refusals.refused(method, status, context.peer(), None)
+                refusal = error.__context__
+                token_id = refusal.token_id if isinstance(refusal, AccessError) else None
+                self._refusals.refused(method, status, peer_address(context.peer()), token_id)
                 raise
             finally:
                 self._metrics.count_request(method, status, time.perf_counter() - started_s)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
 from datetime import timedelta
 from typing import Any
-from urllib.parse import unquote
 
 import grpc
 from google.protobuf.any_pb2 import Any as AnyMessage
@@ -15,6 +14,7 @@ from google.protobuf.message import DecodeError
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 
+from makespan_collector.access.grpc_peer import peer_address
 from makespan_collector.access.guard import AccessError, Guard
 from makespan_collector.access.tokens import Scope
 from makespan_collector.operation.metrics import Metrics
@@ -119,7 +119,7 @@ def _receiver(
 ) -> Callable[[Iterator[bytes], grpc.ServicerContext], bytes]:
     def export(messages: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
         try:
-            peer = _address(context.peer())
+            peer = peer_address(context.peer())
             headers = {key.lower(): value for key, value in context.invocation_metadata() if isinstance(value, str)}
             grant = guard.grant(Scope.INGEST, headers.get("authorization"), peer, headers)
             admission.count(grant.token_id or guard.client(peer, headers))
@@ -144,14 +144,6 @@ def _receiver(
         return answer
 
     return export
-
-
-def _address(peer: str) -> str:
-    """The address in a gRPC peer: `ipv4:127.0.0.1:5000` or `ipv6:%5B::1%5D:5000`."""
-    kind, _, place = peer.partition(":")
-    if kind not in ("ipv4", "ipv6"):
-        return ""
-    return unquote(place).rpartition(":")[0].strip("[]")
 
 
 def _come_back(context: grpc.ServicerContext, code: grpc.StatusCode, message: str, after_s: float) -> None:

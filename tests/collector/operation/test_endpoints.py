@@ -196,12 +196,17 @@ def test_grpc_calls_are_counted_and_refused_ones_logged(store: Store, caplog: py
     with grpc.insecure_channel(f"127.0.0.1:{receivers.port}") as channel:
         export = channel.unary_unary(method)
         export(step_request().SerializeToString(), timeout=30, metadata=[("authorization", f"Bearer {SEND_TEXT}")])
-        with pytest.raises(grpc.RpcError):
-            export(b"", timeout=30)
+        for metadata in ((), (("authorization", f"Bearer {READ_TEXT}"),)):
+            with pytest.raises(grpc.RpcError):
+                export(b"", timeout=30, metadata=metadata)
     receivers.stop()
 
     numbers = _samples(metrics.exposition("")[0].decode())
     assert numbers[f"makespan_requests_total{{endpoint={method}}}{{status=OK}}"] == 1
     assert numbers[f"makespan_requests_total{{endpoint={method}}}{{status=UNAUTHENTICATED}}"] == 1
     assert numbers["makespan_items_total{outcome=accepted}{signal=traces}"] == 1
-    assert [record.__dict__["fields"]["status"] for record in caplog.records] == ["UNAUTHENTICATED"]
+    said = {"endpoint": method, "client": "127.0.0.1"}
+    assert [record.__dict__["fields"] for record in caplog.records] == [
+        {**said, "status": "UNAUTHENTICATED"},
+        {**said, "status": "PERMISSION_DENIED", "token_id": READ.token_id},
+    ]
