@@ -25,7 +25,7 @@ def open_store(path: Path, *, read_only: bool = False) -> Store:
 
     Raises:
         UnavailableError: There is no history (reading), another process writes (writing), or the
-            directory cannot be made.
+            directory cannot be made or written.
         InputError: The directory holds something else, or a newer format.
     """
     if read_only:
@@ -39,7 +39,10 @@ def open_store(path: Path, *, read_only: bool = False) -> Store:
         _create(path)
     except OSError as error:
         raise UnavailableError(f"cannot make a store at {path}: {error.strerror or error}") from error
-    return EmbeddedStore(path)
+    try:
+        return EmbeddedStore(path)
+    except OSError as error:
+        raise UnavailableError(f"cannot write to the store {path}: {error.strerror or error}") from error
 
 
 def stored_format(path: Path) -> str:
