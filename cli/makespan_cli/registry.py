@@ -22,6 +22,7 @@ COMMANDS = {
     "steps": ("steps", "name the steps of a GitHub workflow for the agent"),
     "analyze": ("analyze", "where the time of a pipeline goes"),
     "size": ("size", "how much memory and CPU its jobs need, and which runner is enough"),
+    "regressions": ("regressions", "what got slower, since which commit"),
     "optimize": ("optimize", "findings and a verified patch for a workflow file"),
     "demo": ("demo", "the whole loop on a real project"),
     "doctor": ("doctor", "what is missing here"),
