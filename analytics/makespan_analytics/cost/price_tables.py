@@ -30,6 +30,7 @@ class RunnerClass:
         is_standard: Whether a plan's included minutes pay for it.
         included_multiplier: Included minutes that one of its minutes uses up.
         has_gpu: It is dear for something that no step is measured by.
+        most_s: Jobs that take longer are ended; None without such a limit.
     """
 
     provider: str
@@ -43,6 +44,7 @@ class RunnerClass:
     is_standard: bool = False
     included_multiplier: float = 1.0
     has_gpu: bool = False
+    most_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,7 @@ def _class(entry: Mapping[str, Any], provider: str, per_compute_minute: float | 
         is_standard=entry.get("standard") is True,
         included_multiplier=float(entry.get("included_multiplier", entry.get("cost_factor", 1))),
         has_gpu=entry.get("gpu") is True,
+        most_s=_number(entry, "most_s") if "most_s" in entry else None,
     )
 
 

@@ -29,6 +29,7 @@ HORIZON_RUNS = 10
 SHIFT_SCALE = 0.06
 """Mean relative growth at a change of level upwards. Small on purpose: a faulty change that triples the memory cannot
 be provided for, the usual growth of a code base can."""
+_KNOWN_SHIFTS = 3.0
 _TAIL_VALUES = 10
 """Spacings that the scale is taken from: the tail's own, and enough for a median."""
 _LEAST_SCALE_RATIO = 0.005
@@ -83,22 +84,25 @@ class PeakRisk:
     def interval(self, size: float) -> tuple[float, float]:
         """90 % interval of that probability: how little n runs can tell, and how little a tail's few spacings can.
 
-        The exceedance probability of an order statistic is Beta distributed; the scale over its estimate has the
-        inverse of a Gamma law of as many spacings.
+        The exceedance probability of an order statistic is Beta distributed; a scale over its estimate has the inverse
+        of a Gamma law of as many spacings; the rate of level changes after n runs without one has the law
+        Beta(1, n + 1), and their size is known as if from `_KNOWN_SHIFTS` of them.
         """
-        n, largest, q = len(self.peaks), float(self.peaks[-1]), self.shift_probability
-        grid = (np.arange(41) + 0.5) / 41
-        if size < largest:
-            j = int(np.searchsorted(self.peaks, size, "right"))
-            alike = betaincinv(n - j + 1, max(j, 1), np.array(_INTERVAL))
-            shifted = np.ones(2)
-        else:
-            top = betaincinv(1, n, grid)
-            scale = self.tail_scale * self.spacings / gammaincinv(self.spacings, grid)
-            products = top[:, None] * np.exp(-(size - largest) / scale)[None, :]
-            alike = np.quantile(products, _INTERVAL)
-            shifted = np.full(2, (size / largest) ** (-1 / SHIFT_SCALE))
-        low, high = (1 - q) * alike + q * np.maximum(alike, shifted)
+        n, largest = len(self.peaks), float(self.peaks[-1])
+        grid = (np.arange(15) + 0.5) / 15
+        rate = betaincinv(1, self.level_runs + 1, grid)
+        q = 0.5 * (1 - (1 - rate) ** (HORIZON_RUNS / 2))[:, None, None, None]
+        j = min(int(np.searchsorted(self.peaks, size, "right")), n)
+        if not j:
+            return 1.0, 1.0  # Every run so far needed more.
+        alike = betaincinv(n - min(j, n - 1), j, grid)[:, None, None]
+        shifted = alike
+        if size >= largest:
+            scale = self.tail_scale * self.spacings / gammaincinv(self.spacings, grid)[:, None]
+            alike = alike * np.exp(-(size - largest) / scale)
+            growth = SHIFT_SCALE * _KNOWN_SHIFTS / gammaincinv(_KNOWN_SHIFTS, grid)
+            shifted = (size / largest) ** (-1 / growth)
+        low, high = np.quantile((1 - q) * alike + q * np.maximum(alike, shifted), _INTERVAL)
         return float(low), float(high)
 
     def next_peaks(self) -> tuple[Floats, Floats, Floats]:

@@ -28,7 +28,7 @@ class ClassFit:
         slowdown_ratio: How much longer it takes than with as many cores as it can use; 0 where it never uses more.
         oom_risk: Probability that the next run needs more memory than the class has; None with too few runs.
         usd_per_run: List price of a median run, longer by the slowdown and rounded as billed.
-        fits: Whether both are small enough.
+        fits: Whether both are small enough, and the longest run is within the class's time limit.
     """
 
     runner: RunnerClass
@@ -83,7 +83,8 @@ def choose_runner(
     )
     if not classes or not demands:
         return None
-    usual_s = float(np.median([demand.seconds.sum() for demand in demands]))
+    lengths_s = [float(demand.seconds.sum()) for demand in demands]
+    usual_s, longest_s = float(np.median(lengths_s)), max(lengths_s)
     slowdowns = slowdown_ratios(demands, [one.cores for one in classes])
     known = peak_risk(peaks, durations_s) if len(peaks) >= FEWEST_RUNS else None
     risks = [None if known is None else known.at(one.memory_bytes - SYSTEM_MEMORY_BYTES) for one in classes]
@@ -93,7 +94,10 @@ def choose_runner(
             slowdown_ratio=slowdown,
             oom_risk=risk,
             usd_per_run=_billed_s(usual_s * (1 + slowdown), table.rounding_s) / 60 * one.usd_per_minute,
-            fits=slowdown <= MOST_SLOWDOWN_RATIO and risk is not None and risk <= highest_risk,
+            fits=slowdown <= MOST_SLOWDOWN_RATIO
+            and risk is not None
+            and risk <= highest_risk
+            and (one.most_s is None or longest_s * (1 + slowdown) <= one.most_s),
         )
         for one, slowdown, risk in zip(classes, slowdowns, risks, strict=True)
     )

@@ -29,6 +29,8 @@ def print_sizes(console: Console, sizes: PipelineSizes) -> None:
     _print_rows(console, "job", [(size.job_id, size) for size in sizes.jobs])
     for size in sizes.jobs:
         _print_job(console, size)
+    for source in sorted({size.runner.source for size in sizes.jobs if size.runner is not None}):
+        console.print(f"\nprices: {source}", soft_wrap=True)
     shown = [size for size in sizes.steps if _is_worth_a_row(size)]
     if shown:
         console.print()
@@ -125,11 +127,11 @@ def _runner(size: Size) -> list[str]:
     if choice is None:
         return []
     if choice.advised is None:
-        return [f"no hosted runner of this kind is enough ({choice.source})"]
+        return ["runner: no hosted class of this kind is enough"]
     fit_ = choice.advised
     label = f" ({', '.join(fit_.runner.labels[:1])})" if fit_.runner.labels else ""
     slower = f", {fit_.slowdown_ratio:.0%} slower" if fit_.slowdown_ratio >= 0.005 else ""
-    return [f"runner: {fit_.runner.name}{label}, {fit_.usd_per_run:.3f} USD a run{slower}; prices: {choice.source}"]
+    return [f"runner: {fit_.runner.name}{label}, {fit_.usd_per_run:.3f} USD a run{slower}"]
 
 
 def _flags(size: Size) -> list[str]:

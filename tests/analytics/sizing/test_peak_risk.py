@@ -71,6 +71,17 @@ def test_a_larger_size_never_has_a_larger_risk_and_lies_in_its_interval(
     assert 0 <= low <= high <= 1
 
 
+@pytest.mark.parametrize("room", [0.9, 1.0, 1.05, 1.2])
+@pytest.mark.parametrize("runs", [5, 20, 200])
+def test_the_risk_lies_in_an_interval_that_few_runs_leave_wide(room: float, runs: int) -> None:
+    random = np.random.default_rng(8)
+    known = peak_risk(GIB * (1 + 0.02 * random.standard_normal(runs)), np.ones(runs))
+    size = room * float(known.peaks[-1])
+    low, high = known.interval(size)
+    assert low <= known.at(size) <= high
+    assert high > 2 * low or room < 1
+
+
 def test_more_runs_say_it_more_exactly() -> None:
     random = np.random.default_rng(3)
     few, many = (GIB * (1 + 0.02 * random.standard_normal(n)) for n in (8, 200))

@@ -65,3 +65,8 @@ def test_too_few_runs_fit_nothing() -> None:
 
 def test_graphics_runners_are_not_offered() -> None:
     assert all("GPU" not in fit.runner.name for fit in choose(1, 1, provider="gitlab").fits)
+
+
+def test_a_job_longer_than_a_class_allows_goes_to_the_next() -> None:
+    assert advised(choose(0.5, 1, seconds=890)) == "Linux 1-core"
+    assert advised(choose(0.5, 1, seconds=950)) == "Linux 2-core"
