@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sized
+from typing import Final
 
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 # Values we use no attribute of (bytes, nested key-value lists) read as None: the raw span keeps them.
 AttributeValue = str | bool | int | float | tuple[str, ...] | None
 Attributes = Mapping[str, AttributeValue]
+
+MAX_ATTRIBUTES: Final = 10_000
+"""Of one span, point or record. SDKs cut at 128 by themselves (OpenTelemetry specification, "Attribute Limits")."""
 
 _INT64_MAX = 2**63 - 1
 _INT32_MAX = 2**31 - 1
@@ -21,6 +25,16 @@ class RejectedError(ValueError):
 def decode_attributes(attributes: Iterable[KeyValue]) -> dict[str, AttributeValue]:
     """The last value of a key wins, as the specification leaves open which."""
     return {attribute.key: _value(attribute.value) for attribute in attributes}
+
+
+def check_number(attributes: Sized) -> None:
+    """Refuse what no sender in good faith sends.
+
+    Raises:
+        RejectedError: There are too many.
+    """
+    if len(attributes) > MAX_ATTRIBUTES:
+        raise RejectedError(f"it has {len(attributes)} attributes; at most {MAX_ATTRIBUTES} are kept")
 
 
 def text(attributes: Attributes, key: str) -> str | None:

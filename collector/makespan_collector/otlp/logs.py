@@ -15,6 +15,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from makespan_collector.otlp.attributes import (
     Attributes,
     RejectedError,
+    check_number,
     decode_attributes,
     hexadecimal_id,
     instant_ns,
@@ -50,6 +51,7 @@ def decode_logs(request: ExportLogsServiceRequest) -> DecodedLogs:
 
 
 def _decode_record(record: LogRecord, resource: Attributes) -> SpanRow:
+    check_number(record.attributes)
     time_ns = instant_ns(record.time_unix_nano or record.observed_time_unix_nano, "the time")
     raw = record.SerializeToString(deterministic=True)
     return SpanRow(

@@ -15,7 +15,14 @@ from typing import Any
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric, NumberDataPoint
 
-from makespan_collector.otlp.attributes import Attributes, RejectedError, decode_attributes, instant_ns, text
+from makespan_collector.otlp.attributes import (
+    Attributes,
+    RejectedError,
+    check_number,
+    decode_attributes,
+    instant_ns,
+    text,
+)
 from makespan_collector.store.rows import SampleRow
 from makespan_model import vocabulary as names
 
@@ -48,7 +55,7 @@ def decode_metrics(request: ExportMetricsServiceRequest) -> DecodedSamples:
     for metric, resource in _metrics(request):
         column = COLUMN_OF.get(metric.name)
         if column is None or metric.WhichOneof("data") != "gauge":
-            rejected += _count_points(metric)
+            rejected += number_of_points(metric)
             reason = reason or f"metric {metric.name!r} is not one of the gauges kept here: {', '.join(COLUMN_OF)}"
             continue
         for point in metric.gauge.data_points:
@@ -69,12 +76,14 @@ def _metrics(request: ExportMetricsServiceRequest) -> Iterator[tuple[Metric, Att
                 yield metric, resource
 
 
-def _count_points(metric: Metric) -> int:
+def number_of_points(metric: Metric) -> int:
+    """Points of a metric of whatever kind."""
     kind = metric.WhichOneof("data")
     return 0 if kind is None else len(getattr(metric, kind).data_points)
 
 
 def _key(point: NumberDataPoint, resource: Attributes) -> _Key:
+    check_number(point.attributes)
     attributes = {**resource, **decode_attributes(point.attributes)}
     trace_id = step_id(attributes, names.TRACE_ID, 32)
     span_id = step_id(attributes, names.SPAN_ID, 16)

@@ -16,7 +16,7 @@ import pyarrow as pa
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
-from makespan_collector.otlp.attributes import Attributes, RejectedError, decode_attributes, text
+from makespan_collector.otlp.attributes import MAX_ATTRIBUTES, Attributes, RejectedError, decode_attributes, text
 from makespan_collector.otlp.metrics import COLUMN_OF, step_id
 from makespan_collector.otlp.reduced_messages import ReducedMetricsRequest, point_table
 from makespan_collector.store.schema import SAMPLES
@@ -121,10 +121,12 @@ def _steps(attributes: Any, points: _Points) -> tuple[list[tuple[str, str]], _Nu
     """The trace and span ids of different steps, and for every point which of them it is of.
 
     Raises:
-        RejectedError: An id is missing or none.
+        RejectedError: An id is missing or none, or a point has too many attributes.
     """
-    count = len(points.raw)
-    point_of = np.repeat(np.arange(count), np.diff(attributes.offsets.to_numpy()))
+    numbers_of = np.diff(attributes.offsets.to_numpy())
+    if (numbers_of > MAX_ATTRIBUTES).any():
+        raise RejectedError("a point has too many attributes")
+    point_of = np.repeat(np.arange(len(points.raw)), numbers_of)
     encoded = attributes.flatten().dictionary_encode()
     codes = encoded.indices.to_numpy(zero_copy_only=False)
     said = [decode_attributes([KeyValue.FromString(one)]) for one in encoded.dictionary.to_pylist()]

@@ -22,6 +22,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from makespan_collector.otlp.attribute_columns import AttributeColumns, Mask
 from makespan_collector.otlp.attributes import (
+    MAX_ATTRIBUTES,
     Attributes,
     RejectedError,
     amount,
@@ -119,6 +120,7 @@ class _Columns:
 
     def batch(self) -> tuple[pa.RecordBatch, Mask]:
         odd = self._attributes.odd
+        odd |= np.diff(self._table.column("attributes").offsets.to_numpy()) > MAX_ATTRIBUTES
         self._ids_and_times()
         kind = self._attributes.texts(names.SPAN_TYPE, text)
         if kind is None:

@@ -20,6 +20,7 @@ from makespan_collector.otlp.attributes import (
     Attributes,
     RejectedError,
     amount,
+    check_number,
     decode_attributes,
     hexadecimal_id,
     instant_ns,
@@ -96,6 +97,7 @@ def decode_span(span: Span, resource: Attributes, scope: str) -> SpanRow:
     Raises:
         RejectedError: It cannot be kept.
     """
+    check_number(span.attributes)
     own = decode_attributes(span.attributes)
     attributes = {**resource, **own}
     span_type = text(attributes, names.SPAN_TYPE)

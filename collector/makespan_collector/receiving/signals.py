@@ -22,7 +22,7 @@ from makespan_collector.access.tokens import Grant
 from makespan_collector.otlp.emitters.trees import finish_traces
 from makespan_collector.otlp.json_messages import parse_json
 from makespan_collector.otlp.logs import decode_logs
-from makespan_collector.otlp.metrics import decode_metrics
+from makespan_collector.otlp.metrics import decode_metrics, number_of_points
 from makespan_collector.otlp.sample_columns import DecodedSampleColumns, decode_sample_columns
 from makespan_collector.otlp.span_columns import decode_span_columns
 from makespan_collector.otlp.traces import decode_traces
@@ -46,6 +46,13 @@ class NothingKeptError(ValueError):
         super().__init__(f"none of the {count} spans can be kept: {reason}")
         self.count = count
 
+
+_MAX_ITEMS = 131_072
+"""Spans, points or records of a request, with the resources and scopes around them and the attributes of those.
+
+An order above what the Collector sends at once (8,192). Without it a few hundred compressed kilobytes could be
+millions of empty spans, each to be refused for a reason of its own.
+"""
 
 _SAMPLE_COLUMNS_FROM_BYTES = 8192
 """A smaller metrics request, some five instants of a step, is decoded as fast point by point."""
@@ -154,9 +161,27 @@ class Signal:
         return response
 
 
+class _Items:
+    """Counts the items of a request while it is looked through."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def add(self, count: int) -> None:
+        self._count += count
+        if self._count > _MAX_ITEMS:
+            raise DecodeError(f"it holds more than {_MAX_ITEMS} items; send it in several requests")
+
+
 def _decode_traces(data: bytes) -> Contents:
     request = ExportTraceServiceRequest.FromString(data)
-    count = sum(len(scope.spans) for resource in request.resource_spans for scope in resource.scope_spans)
+    count = 0
+    items = _Items()
+    for resource_spans in request.resource_spans:
+        items.add(1 + len(resource_spans.resource.attributes))
+        for scope_spans in resource_spans.scope_spans:
+            items.add(1 + len(scope_spans.spans))
+            count += len(scope_spans.spans)
     if count < _COLUMNS_FROM_SPANS:
         rows = decode_traces(request)
         if rows.rejected and not rows.rows:
@@ -174,6 +199,13 @@ def _decode_traces(data: bytes) -> Contents:
 
 def _decode_metrics(data: bytes) -> Contents:
     request = ExportMetricsServiceRequest.FromString(data)
+    items = _Items()
+    for resource_metrics in request.resource_metrics:
+        items.add(1 + len(resource_metrics.resource.attributes))
+        for scope_metrics in resource_metrics.scope_metrics:
+            items.add(1)
+            for metric in scope_metrics.metrics:
+                items.add(1 + number_of_points(metric))
     if len(data) >= _SAMPLE_COLUMNS_FROM_BYTES and (columns := _sample_columns(data)) is not None:
         return Contents(samples=columns.batch, sample_repositories=columns.repositories)
     samples = decode_metrics(request)
@@ -189,7 +221,13 @@ def _sample_columns(data: bytes) -> DecodedSampleColumns | None:
 
 
 def _decode_logs(data: bytes) -> Contents:
-    records = decode_logs(ExportLogsServiceRequest.FromString(data))
+    request = ExportLogsServiceRequest.FromString(data)
+    items = _Items()
+    for resource_logs in request.resource_logs:
+        items.add(1 + len(resource_logs.resource.attributes))
+        for scope_logs in resource_logs.scope_logs:
+            items.add(1 + len(scope_logs.log_records))
+    records = decode_logs(request)
     return Contents(spans=records.rows, rejected=records.rejected, reason=records.reason)
 
 

@@ -150,12 +150,59 @@ def test_what_is_kept_of_damaged_requests_leaves_the_store_readable(
         store.runs()
 
 
-def test_a_span_of_a_hundred_thousand_attributes_is_kept_like_any_other() -> None:
+def _span_of_many_attributes(count: int) -> bytes:
     request = step_request()
-    span = request.resource_spans[0].scope_spans[0].spans[0]
-    for number in range(100_000):
-        span.attributes.add(key=f"key {number}")
+    attributes = request.resource_spans[0].scope_spans[0].spans[0].attributes
+    for number in range(count):
+        attributes.add(key=f"key {number}")
+    return bytes(request.SerializeToString())
 
-    contents = TRACES.decode(request.SerializeToString())
+
+def test_a_span_of_a_few_thousand_attributes_is_kept_like_any_other() -> None:
+    contents = TRACES.decode(_span_of_many_attributes(5_000))
 
     assert (len(contents.spans), contents.rejected) == (1, 0)
+
+
+@pytest.mark.parametrize("others", [0, 100])
+def test_a_span_of_a_million_attributes_is_rejected(others: int) -> None:
+    request = ExportTraceServiceRequest.FromString(_span_of_many_attributes(1_000_000))
+    for number in range(1, others + 1):
+        one = request.resource_spans.add()
+        one.CopyFrom(step_request().resource_spans[0])
+        one.scope_spans[0].spans[0].span_id = number.to_bytes(8, "big")
+
+    data = request.SerializeToString()
+    if not others:
+        with pytest.raises(NothingKeptError, match="attributes; at most 10000 are kept"):
+            TRACES.decode(data)
+    else:
+        contents = TRACES.decode(data)
+        assert (len(contents.spans), contents.rejected) == (others, 1)
+        assert "attributes; at most 10000 are kept" in contents.reason
+
+
+@pytest.mark.parametrize(
+    ("signal", "item"),
+    [
+        (TRACES, b"\x12\x00"),  # an empty span, point or record of two bytes each
+        (METRICS, b"\x12\x00"),
+        (LOGS, b"\x12\x00"),
+    ],
+    ids=["traces", "metrics", "logs"],
+)
+def test_a_request_of_millions_of_empty_items_is_refused_whole(signal: Signal, item: bytes) -> None:
+    scope = item * 2_000_000
+    for number in (2, 1):
+        scope = bytes([number << 3 | 2]) + _varint(len(scope)) + scope
+
+    with pytest.raises(DecodeError, match="more than 131072 items"):
+        signal.decode(scope)
+
+
+def _varint(number: int) -> bytes:
+    found = bytearray()
+    while number > 127:
+        found.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*found, number])
