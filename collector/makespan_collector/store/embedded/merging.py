@@ -23,6 +23,12 @@ complete or absent."""
 # Sequence numbers stay under 2^59 (2^27 log segments), so a rank of 0 to 7 above them fits 63 bits.
 _RANK_SHIFT = 60
 _LEFT_QUEUE = f"state IS DISTINCT FROM '{RunState.PENDING}'"
+_PROVIDERS_OWN = (
+    f"(kind IN ('{SpanKind.RUN}', '{SpanKind.JOB}') "
+    f"AND coalesce(source IN ({', '.join(repr(source) for source in PROVIDER_SOURCES)}), false))"
+)
+_RANK = f"4 * (state IS NULL)::BIGINT + 2 * ({_LEFT_QUEUE})::BIGINT + {_PROVIDERS_OWN}::BIGINT"
+"""Odd where the provider says so itself."""
 
 
 def merged_rows(table: TableSchema, columns: Sequence[str] | None = None, where: str = "") -> str:
@@ -97,9 +103,9 @@ def _merged(table: TableSchema, name: str) -> str:
         rank = f"({_LEFT_QUEUE})::BIGINT * (1::BIGINT << {_RANK_SHIFT})"
         return f"CASE WHEN count(*) FILTER (state IS NULL) > 0 THEN NULL ELSE arg_max(state, {rank} + seq) END"
     if name in _RANKED:
-        sources = ", ".join(f"'{source}'" for source in PROVIDER_SOURCES)
-        kinds = f"'{SpanKind.RUN}', '{SpanKind.JOB}'"
-        rank = f"4 * (state IS NULL)::BIGINT + 2 * ({_LEFT_QUEUE})::BIGINT"
-        rank += f" + (kind IN ({kinds}) AND coalesce(source IN ({sources}), false))::BIGINT"
-        return f"arg_max({name}, ({rank}) * (1::BIGINT << {_RANK_SHIFT}) + seq)"
+        return f"arg_max({name}, ({_RANK}) * (1::BIGINT << {_RANK_SHIFT}) + seq)"
+    if name == "source":
+        # What was put together once must keep its rank when more comes later: it is the provider's word still.
+        best = f"arg_max(source, ({_RANK}) * (1::BIGINT << {_RANK_SHIFT}) + seq)"
+        return f"CASE WHEN max({_RANK}) % 2 = 1 THEN {best} ELSE arg_max(source, seq) FILTER (NOT {_PROVIDERS_OWN}) END"
     return f"arg_max({name}, seq)"

@@ -147,7 +147,7 @@ def _tellings(draw: st.DrawFn) -> list[SpanRow]:
     return draw(st.permutations(rows))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(_tellings(), st.booleans())
 def test_whatever_was_told_of_a_run_the_series_agree_with_its_tree(rows: list[SpanRow], compacted: bool) -> None:
     with TemporaryDirectory() as folder, open_store(Path(folder, "store")) as store:
