@@ -69,6 +69,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         lines.add_argument(
             "--set", action="append", default=[], metavar="FIELD=VALUE", help="a field of every line (repeatable)"
         )
+        lines.add_argument(
+            "--result",
+            action="append",
+            default=[],
+            metavar="WORD=RESULT",
+            help="what a word means, e.g. COMPLETED=success",
+        )
         lines.add_argument("--strict", action="store_true", help="end at the first line that cannot be understood")
     for origin in origins.choices.values():
         origin.description = f"Import {origin.prog.rpartition(' ')[2]}: see docs/importing.md."
@@ -152,7 +159,7 @@ def _import_file(arguments: argparse.Namespace, store: Store, progress: Progress
     from makespan_collector.importers.field_mapping import parse_mapping
     from makespan_collector.importers.file_import import import_lines
 
-    mapping = parse_mapping(arguments.map, arguments.set)
+    mapping = parse_mapping(arguments.map, arguments.set, arguments.result)
     import_lines(
         arguments.file,
         arguments.origin,

@@ -8,7 +8,7 @@ from typing import IO, Any
 
 from makespan_collector.importers.field_mapping import FieldMapping
 from makespan_collector.importers.lines import bounded_lines
-from makespan_collector.importers.row_fields import FieldError, read_field
+from makespan_collector.importers.row_fields import FieldError
 from makespan_model.errors import InputError
 
 SOURCE = "csv"
@@ -33,7 +33,6 @@ def read_csv(text: IO[str], mapping: FieldMapping, place: str) -> Iterator[tuple
     if not header:
         raise InputError(f"{place}:1: it has no header; the first line must name the columns")
     positions = [(name, header.index(column)) for name, column in mapping.resolve(header, f"{place}:1")]
-    constants = mapping.constants or {}
     while True:
         try:
             cells = next(lines, None)
@@ -44,21 +43,21 @@ def read_csv(text: IO[str], mapping: FieldMapping, place: str) -> Iterator[tuple
             return
         if not cells:
             continue
-        yield lines.line_num, _values(cells, len(header), positions, constants)
+        yield lines.line_num, _values(cells, len(header), positions, mapping)
 
 
 def _values(
-    cells: list[str], width: int, positions: list[tuple[str, int]], constants: Any
+    cells: list[str], width: int, positions: list[tuple[str, int]], mapping: FieldMapping
 ) -> dict[str, Any] | FieldError:
     if len(cells) != width:
         return FieldError(f"it has {len(cells)} cells, the header {width}")
     try:
-        return {**constants, **_read(cells, positions)}
+        return {**mapping.constants, **_read(cells, positions, mapping)}
     except FieldError as error:
         return error
 
 
-def _read(cells: list[str], positions: list[tuple[str, int]]) -> dict[str, Any]:
+def _read(cells: list[str], positions: list[tuple[str, int]], mapping: FieldMapping) -> dict[str, Any]:
     found = {}
     for name, position in positions:
         cell = cells[position]
@@ -66,7 +65,7 @@ def _read(cells: list[str], positions: list[tuple[str, int]]) -> dict[str, Any]:
             continue
         if not cell.isascii() and any("\ud800" <= letter <= "\udfff" for letter in cell):
             raise FieldError(f"{name} is not UTF-8")
-        value = read_field(name, cell)
+        value = mapping.read(name, cell)
         if value is not None:
             found[name] = value
     return found

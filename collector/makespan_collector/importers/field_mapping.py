@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from makespan_collector.importers.row_fields import ALIASES, FIELDS, read_field
 from makespan_model.errors import InputError, UsageError
 from makespan_model.matching import did_you_mean
+from makespan_model.records import Result
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +20,22 @@ class FieldMapping:
     Attributes:
         columns: (column, field) pairs that go before the names themselves.
         constants: Values of fields that every line has.
+        results: What a word of the field `result` means, by the word in lower case.
     """
 
     columns: Sequence[tuple[str, str]] = ()
-    constants: Mapping[str, Any] | None = None
+    constants: Mapping[str, Any] = field(default_factory=dict)
+    results: Mapping[str, str] = field(default_factory=dict)
+
+    def read(self, name: str, value: object) -> Any:
+        """A value of a field; None for null and for an empty text.
+
+        Raises:
+            FieldError: It cannot be one.
+        """
+        if self.results and name == "result" and isinstance(value, str):
+            value = self.results.get(value.strip().lower(), value)
+        return read_field(name, value)
 
     def resolve(self, names: Sequence[str], place: str) -> list[tuple[str, str]]:
         """(field, column) for every field that these columns hold.
@@ -48,8 +61,8 @@ class FieldMapping:
         return list(found.items())
 
 
-def parse_mapping(columns: Sequence[str], constants: Sequence[str]) -> FieldMapping:
-    """Read `column=field` and `field=value`.
+def parse_mapping(columns: Sequence[str], constants: Sequence[str], results: Sequence[str] = ()) -> FieldMapping:
+    """Read `column=field`, `field=value` and `word=result`.
 
     Raises:
         UsageError: Not of this form, or no such field.
@@ -69,7 +82,13 @@ def parse_mapping(columns: Sequence[str], constants: Sequence[str]) -> FieldMapp
             values[name] = read_field(_checked(name, "--set"), value)
         except ValueError as error:
             raise UsageError(f"--set: {error}") from None
-    return FieldMapping(tuple(pairs), values)
+    words = {}
+    for text in results:
+        word, separator, result = text.rpartition("=")
+        if not separator or result not in tuple(Result):
+            raise UsageError(f"--result is WORD=RESULT with a result of {', '.join(Result)}, not {text!r}")
+        words[word.strip().lower()] = result
+    return FieldMapping(tuple(pairs), values, words)
 
 
 def _checked(name: str, option: str) -> str:

@@ -16,7 +16,7 @@ from makespan_collector.store.contract import Store
 from makespan_collector.store.rows import SpanKind, SpanRow
 from makespan_model.errors import InputError
 
-_BATCH_ROWS = 20_000
+_BATCH_ROWS = 5_000
 _READERS: MappingProxyType[str, Any] = MappingProxyType(
     {csv_rows.SOURCE: csv_rows.read_csv, jsonl.SOURCE: jsonl.read_jsonl}
 )

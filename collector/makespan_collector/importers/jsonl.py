@@ -8,7 +8,7 @@ from typing import IO, Any
 
 from makespan_collector.importers.field_mapping import FieldMapping
 from makespan_collector.importers.lines import LONGEST_LINE, bounded_lines
-from makespan_collector.importers.row_fields import FieldError, read_field
+from makespan_collector.importers.row_fields import FieldError
 from makespan_model.errors import InputError
 
 SOURCE = "jsonl"
@@ -34,14 +34,14 @@ def read_jsonl(text: IO[str], mapping: FieldMapping, place: str) -> Iterator[tup
                 if len(resolved) > 1_000:
                     resolved.clear()
                 resolved[names] = _resolve(mapping, item, place, number)
-            values = {name: read_field(name, item[key]) for name, key in resolved[names]}
+            values = {name: mapping.read(name, item[key]) for name, key in resolved[names]}
         except FieldError as error:
             yield number, error
             continue
         yield (
             number,
             {
-                **(mapping.constants or {}),
+                **mapping.constants,
                 **{name: value for name, value in values.items() if value is not None},
             },
         )

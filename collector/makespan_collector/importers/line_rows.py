@@ -16,6 +16,10 @@ from makespan_model.vocabulary import USAGE_AMOUNTS, USAGE_COUNTS
 
 DEFAULT_PROVIDER = "import"
 _UNITS = ("ns", "us", "ms", "s")
+_MOMENTS = {
+    name: (f"{name}_at", *(f"{name}_unix_{unit}" for unit in _UNITS)) for name in ("queued", "started", "ended")
+}
+_LENGTHS = {name: tuple(f"{name}_{unit}" for unit in _UNITS) for name in ("queue", "duration")}
 _COPIED = ("ref", "commit", "event", "actor", "change", "url")
 _OF_JOB = ("worker", "runner_labels", "job_run_id")
 _OF_STEP = ("exit_code", "cache_outcome", "memory_peak_source", *USAGE_AMOUNTS, *USAGE_COUNTS)
@@ -123,13 +127,19 @@ def _times(values: Mapping[str, Any]) -> _Times:
 
 
 def _moment(values: Mapping[str, Any], name: str) -> int | None:
-    found = [values.get(f"{name}_at"), *(values.get(f"{name}_unix_{unit}") for unit in _UNITS)]
-    return next((value for value in found if value is not None), None)
+    return _first_of(values, _MOMENTS[name])
 
 
 def _length(values: Mapping[str, Any], name: str) -> int | None:
-    found = (values.get(f"{name}_{unit}") for unit in _UNITS)
-    return next((value for value in found if value is not None), None)
+    return _first_of(values, _LENGTHS[name])
+
+
+def _first_of(values: Mapping[str, Any], names: tuple[str, ...]) -> int | None:
+    for name in names:
+        found: int | None = values.get(name)
+        if found is not None:
+            return found
+    return None
 
 
 def _job_key(provider: str, label: str) -> str:

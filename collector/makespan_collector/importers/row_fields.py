@@ -42,7 +42,7 @@ def _text(value: object) -> str:
 def _whole(most: int) -> Callable[[object], int]:
     def read(value: object) -> int:
         number = _number(value)
-        if number != int(number) or not 0 <= number <= most:
+        if not 0 <= number <= most or number != int(number):
             raise ValueError(f"a whole number from 0 to {most}")
         return int(number)
 
@@ -76,11 +76,11 @@ def _moment(unit: str) -> Callable[[object], int]:
     factor = _NS[unit]
 
     def read(value: object) -> int:
-        number = _number(value)
-        time_ns = number * factor if isinstance(number, int) else round(number * factor)
-        if not 0 < time_ns <= _INT64_MAX:
+        # Before rounding: no integer is infinite. Whole numbers stay whole, so that no nanosecond is lost.
+        time_ns = _number(value) * factor
+        if not 0 < time_ns < _INT64_MAX:
             raise ValueError(f"a Unix time in {unit} between 1970 and 2262")
-        return time_ns
+        return round(time_ns)
 
     return read
 
@@ -99,10 +99,10 @@ def _duration(unit: str) -> Callable[[object], int]:
     factor = _NS[unit]
 
     def read(value: object) -> int:
-        duration_ns = round(_amount(value) * factor)
-        if duration_ns > _INT64_MAX:
+        duration_ns = _amount(value) * factor
+        if duration_ns >= _INT64_MAX:
             raise ValueError("a duration under 292 years")
-        return duration_ns
+        return round(duration_ns)
 
     return read
 

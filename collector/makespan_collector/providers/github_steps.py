@@ -18,7 +18,7 @@ from makespan_model.records import StepKind
 
 _FIRST = ("Set up job", "Initialize containers", "Set up runner")
 _LAST = ("Stop containers", "Complete job", "Complete runner")
-_PREPARING = re.compile(r"(Build|Pull) \S+")
+_IMAGE = re.compile(r"(Build|Pull) \S*[/:@]\S*")
 """Images of container actions, made or fetched before the first step."""
 _ACTION = re.compile(r"Run (\./\S*|docker://\S+|[\w.-]+/[\w./-]+@\S+)")
 """How a step without a name that uses an action is shown."""
@@ -68,19 +68,17 @@ def _file_range(names: Sequence[str]) -> tuple[int, int]:
     end = len(names)
     while end and (names[end - 1] in _LAST or _is_part_of_other(names[end - 1], "Post ", names[: end - 1])):
         end -= 1
-    first = 0
-    while first < end and (names[first] in _FIRST or _is_part_of_other(names[first], "Pre ", names[first + 1 : end])):
-        first += 1
-    if first and names[first - 1] in _FIRST:
-        images = first
-        while images < end and _PREPARING.fullmatch(names[images]):
-            images += 1
-        # With nothing but such names it is the file that has them.
-        if images < end:
-            first = images
-    while first < end and _is_part_of_other(names[first], "Pre ", names[first + 1 : end]):
+    first = 1 if end and names[0] in _FIRST else 0
+    while first < end and _is_preparation(names[first], names[first + 1 : end], has_begun=first > 0):
         first += 1
     return first, end
+
+
+def _is_preparation(name: str, later: Sequence[str], *, has_begun: bool) -> bool:
+    if _is_part_of_other(name, "Pre ", later):
+        return True
+    # A job of nothing but such names has them from its file.
+    return has_begun and (name in _FIRST or (_IMAGE.fullmatch(name) is not None and bool(later)))
 
 
 def _is_part_of_other(name: str, prefix: str, others: Sequence[str]) -> bool:
