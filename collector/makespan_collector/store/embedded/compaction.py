@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from makespan_collector.store.embedded.merging import merged_rows
-from makespan_collector.store.embedded.segment_writing import rewriting, write_segment
+from makespan_collector.store.embedded.segment_writing import rewrite
 from makespan_collector.store.embedded.segments import TEMPORARY_SUFFIX, Segment, list_segments, parquet_path
 from makespan_collector.store.schema import TableSchema
 
@@ -41,8 +41,7 @@ def compact_table(root: Path, table: TableSchema, *, below: int) -> bool:
     while logs:
         chosen = _choose(listing.compacted, logs[:_LOGS_AT_ONCE])
         target = parquet_path(folder, chosen[0].first, chosen[-1].last)
-        with rewriting(table, chosen, folder) as connection:
-            write_segment(connection, merged_rows(table), table, target)
+        rewrite(table, chosen, target, lambda condition: merged_rows(table, where=condition))
         remove_superseded(root, table)
         listing = list_segments(folder)
         logs = [segment for segment in listing.logs if segment.last < below]

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from makespan_collector.store.embedded.merging import merged_rows
 from makespan_collector.store.embedded.queries import query
-from makespan_collector.store.embedded.segment_writing import rewriting, write_segment
+from makespan_collector.store.embedded.segment_writing import rewrite
 from makespan_collector.store.embedded.segments import list_segments
 from makespan_collector.store.schema import SAMPLES, SPANS, SUMMARIES, TableSchema
 
@@ -112,12 +112,19 @@ def remove_rows(root: Path, table: TableSchema, gone: pa.Table) -> int:
     keys = ", ".join(gone.column_names)
     removed = 0
     for segment in list_segments(root / table.name).compacted:
-        with rewriting(table, [segment], root / table.name) as connection:
+        hits = 0
+
+        def has_some(connection: duckdb.DuckDBPyConnection) -> bool:
+            nonlocal hits
             connection.register("gone", gone)
             count = f"SELECT count(*) FROM rows SEMI JOIN gone USING ({keys})"  # noqa: S608 (ours)
             ((hits,),) = connection.execute(count).fetchall()
-            if hits:
-                # The segment keeps its name also when nothing is left: the name says which logs it stands for.
-                write_segment(connection, f"FROM rows ANTI JOIN gone USING ({keys})", table, segment.path)
-        removed += int(hits)
+            return bool(hits)
+
+        def kept(condition: str) -> str:
+            return f"FROM rows ANTI JOIN gone USING ({keys}) WHERE {condition}"
+
+        # The segment keeps its name also when nothing is left: the name says which logs it stands for.
+        if rewrite(table, [segment], segment.path, kept, has_some):
+            removed += hits
     return removed

@@ -1,14 +1,15 @@
 """Compacted segments written in bounded memory, and given their name only when they are whole and durable.
 
-DuckDB sorts and merges within `MEMORY_LIMIT` and puts what does not fit into a folder beside the segments, the rows
-come out of it a row group at a time. The folder and the file have names that the next writer knows to be left-overs.
+Samples are most of what a store holds, and they are sorted by trace: a range of traces is rewritten after another, so
+memory does not grow with the segment. DuckDB sorts and merges within a limit and puts what does not fit into a folder
+beside the segments. The folder and the file have names that the next writer knows to be left-overs.
 """
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,50 +20,109 @@ import pyarrow.parquet as pq
 from makespan_collector.store.embedded.log_segment import sync_directory
 from makespan_collector.store.embedded.queries import connect
 from makespan_collector.store.embedded.segments import TEMPORARY_SUFFIX, Segment
-from makespan_collector.store.schema import TableSchema
+from makespan_collector.store.schema import SAMPLES, TableSchema
 from makespan_model.errors import UnavailableError
 
-MEMORY_LIMIT = "512MB"
-"""What a compaction may hold beside the collector's own work."""
+MEMORY_LIMITS: tuple[str, ...] = ("512MB", "2GB", "80%")
+"""What a rewrite may hold beside the collector's own work. DuckDB cannot put everything on the disk: a rewrite that
+runs out of memory is tried again with more, since a store that is never compacted becomes slow for good."""
 # DuckDB advises 125 MB a thread at the least, and the requests need the other CPUs.
 _THREADS = 2
 # A query for one pipeline should skip most of a segment; DuckDB skips by row group.
 _ROW_GROUP_ROWS = 65_536
+ROWS_AT_ONCE = 1_000_000
+"""Samples sorted at a time: some 200 MB."""
+_MOST_RANGES = 256
 
 
-@contextmanager
-def rewriting(table: TableSchema, segments: Sequence[Segment], folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection with the view `rows` over these segments that stays within the limit.
+def rewrite(
+    table: TableSchema,
+    segments: Sequence[Segment],
+    target: Path,
+    sql: Callable[[str], str],
+    prepare: Callable[[duckdb.DuckDBPyConnection], bool] | None = None,
+) -> bool:
+    """Write rows of some segments as one, in the order of the table, under a name that may be there already.
 
-    Raises:
-        UnavailableError: The segments could not be read, or the disk is full.
-    """
-    with tempfile.TemporaryDirectory(prefix="spill-", suffix=TEMPORARY_SUFFIX, dir=folder) as spill:
-        try:
-            with connect(table, segments) as connection:
-                connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
-                connection.execute(f"SET threads = {_THREADS}")
-                connection.execute("SET temp_directory = " + "'" + spill.replace("'", "''") + "'")
-                yield connection
-        except (duckdb.Error, pa.ArrowException) as error:
-            raise UnavailableError(f"{folder}: cannot be compacted: {error}") from error
+    Args:
+        table: What the segments hold.
+        segments: Those that are read; the view `rows`.
+        target: The name.
+        sql: Makes the query for the rows wanted out of a condition on all rows, which holds for all rows of a key or
+            for none.
+        prepare: Is given the connection first; nothing is written when it says no.
 
-
-def write_segment(connection: duckdb.DuckDBPyConnection, sql: str, table: TableSchema, target: Path) -> None:
-    """Write the rows of a query, in the order of the table, under a name that may be there already.
+    Returns:
+        Whether it was written.
 
     Raises:
         OSError: It could not be written; whatever had the name still has it.
-        duckdb.Error, pyarrow.ArrowException: The query failed; the same.
+        UnavailableError: The segments could not be read, or memory does not suffice; the same.
     """
+    ranges = _ranges(table, segments)
+    for limit in MEMORY_LIMITS:
+        try:
+            with _limited(table, segments, target.parent, limit) as connection:
+                if prepare is not None and not prepare(connection):
+                    return False
+                _write(connection, [sql(condition) for condition in ranges], table, target)
+                return True
+        except (duckdb.Error, pa.ArrowException) as error:
+            if limit != MEMORY_LIMITS[-1] and "Out of Memory" in str(error):
+                continue
+            raise UnavailableError(f"{target.parent}: cannot be rewritten: {error}") from error
+    return False
+
+
+def _ranges(table: TableSchema, segments: Sequence[Segment]) -> list[str]:
+    """Conditions that cut the rows into parts that follow each other in the order of the table."""
+    if table is not SAMPLES:
+        return ["true"]
+    # A row of a log takes about a hundred bytes.
+    rows = sum(segment.path.stat().st_size // 100 if segment.is_log else _rows_of(segment.path) for segment in segments)
+    parts = max(1, min(_MOST_RANGES, -(-rows // ROWS_AT_ONCE)))
+    bounds = [f"{number * 256 // parts:02x}" for number in range(1, parts)]
+    lower = ["true", *(f"trace_id >= '{bound}'" for bound in bounds)]
+    upper = [*(f"trace_id < '{bound}'" for bound in bounds), "true"]
+    return [f"({first} AND {last})" for first, last in zip(lower, upper, strict=True)]
+
+
+def _rows_of(path: Path) -> int:
+    try:
+        return int(pq.read_metadata(path).num_rows)
+    except pa.ArrowException as error:
+        raise UnavailableError(f"{path}: cannot be rewritten: {error}") from error
+
+
+@contextmanager
+def _limited(
+    table: TableSchema, segments: Sequence[Segment], folder: Path, limit: str
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    with (
+        tempfile.TemporaryDirectory(prefix="spill-", suffix=TEMPORARY_SUFFIX, dir=folder) as spill,
+        connect(table, segments) as connection,
+    ):
+        connection.execute(f"SET memory_limit = '{limit}'")
+        connection.execute(f"SET threads = {_THREADS}")
+        connection.execute("SET preserve_insertion_order = false")
+        connection.execute("SET temp_directory = " + "'" + spill.replace("'", "''") + "'")
+        yield connection
+
+
+def _write(connection: duckdb.DuckDBPyConnection, queries: Sequence[str], table: TableSchema, target: Path) -> None:
     temporary = target.with_name(target.name + TEMPORARY_SUFFIX)
-    ordered = f"FROM ({sql}) ORDER BY {', '.join(table.order)}"
-    reader = connection.sql(ordered).to_arrow_reader(_ROW_GROUP_ROWS)
-    with temporary.open("wb") as file:
-        with pq.ParquetWriter(file, table.columns, compression="zstd") as writer:
-            for batch in reader:
-                writer.write_batch(batch.cast(table.columns), row_group_size=_ROW_GROUP_ROWS)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.rename(target)
+    try:
+        with temporary.open("wb") as file:
+            with pq.ParquetWriter(file, table.columns, compression="zstd") as writer:
+                for sql in queries:
+                    ordered = f"FROM ({sql}) ORDER BY {', '.join(table.order)}"
+                    for batch in connection.sql(ordered).to_arrow_reader(_ROW_GROUP_ROWS):
+                        writer.write_batch(batch.cast(table.columns), row_group_size=_ROW_GROUP_ROWS)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.rename(target)
+    except Exception:
+        # It may be what fills the disk.
+        temporary.unlink(missing_ok=True)
+        raise
     sync_directory(target.parent)

@@ -13,6 +13,7 @@ import pytest
 from makespan_collector.store.embedded import compaction, directory_store, segment_writing
 from makespan_collector.store.embedded.segments import Segment, list_segments
 from makespan_collector.store.opening import open_store
+from makespan_collector.store.rows import SampleRow
 from makespan_collector.store.schema import SAMPLES, SPANS, TableSchema
 from makespan_model.errors import UnavailableError
 from makespan_model.records import Result
@@ -141,7 +142,7 @@ def samples(count: int) -> pa.RecordBatch:
 
 
 def test_more_rows_than_fit_into_memory_are_sorted_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(segment_writing, "MEMORY_LIMIT", "128MB")
+    monkeypatch.setattr(segment_writing, "MEMORY_LIMITS", ("128MB",))
     rows = samples(600_000)
     with open_store(tmp_path) as store:
         store.append(samples=rows)
@@ -157,12 +158,12 @@ def test_more_rows_than_fit_into_memory_are_sorted_on_the_disk(tmp_path: Path, m
 def test_many_logs_that_waited_are_taken_in_portions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[int] = []
 
-    def counted(table: TableSchema, segments: Sequence[Segment], folder: Path) -> object:
+    def counted(table: TableSchema, segments: Sequence[Segment], *rest: object) -> bool:
         read.append(len(segments))
-        return segment_writing.rewriting(table, segments, folder)
+        return segment_writing.rewrite(table, segments, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(directory_store, "_LOGS_BEFORE_COMPACTION", 100)
-    monkeypatch.setattr(compaction, "rewriting", counted)
+    monkeypatch.setattr(compaction, "rewrite", counted)
     monkeypatch.setattr(compaction, "_LOGS_AT_ONCE", 3)
     for number in range(7):
         fill(tmp_path, number, 1)
@@ -191,7 +192,7 @@ def test_a_compaction_that_cannot_read_its_segments_leaves_everything_as_it_was(
     whole = segment.path.read_bytes()
     segment.path.write_bytes(whole[:-50] + bytes(50))
     fill(tmp_path, 1, 1)
-    with open_store(tmp_path) as store, pytest.raises(UnavailableError, match="cannot be compacted"):
+    with open_store(tmp_path) as store, pytest.raises(UnavailableError, match="cannot be rewritten"):
         store.compact()
     segment.path.write_bytes(whole)
 
@@ -202,11 +203,40 @@ def test_a_compaction_that_cannot_read_its_segments_leaves_everything_as_it_was(
 def test_a_compaction_without_enough_memory_leaves_everything_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(segment_writing, "MEMORY_LIMIT", "1MB")
+    monkeypatch.setattr(segment_writing, "MEMORY_LIMITS", ("1MB", "2MB"))
     with open_store(tmp_path) as store:
         store.append(samples=samples(100_000))
-        with pytest.raises(UnavailableError, match="cannot be compacted: Out of Memory"):
+        with pytest.raises(UnavailableError, match="cannot be rewritten: Out of Memory"):
             store.compact()
 
     assert [segment.is_log for segment in list_segments(tmp_path / "samples").live] == [True]
     assert not list((tmp_path / "samples").glob("*.parquet*"))
+
+
+def test_a_compaction_that_runs_out_of_memory_is_tried_again_with_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segment_writing, "MEMORY_LIMITS", ("1MB", "512MB"))
+    with open_store(tmp_path) as store:
+        store.append(samples=samples(100_000))
+        store.compact()
+
+    (segment,) = list_segments(tmp_path / "samples").live
+    assert pq.read_metadata(segment.path).num_rows == 100_000
+
+
+def test_ranges_of_traces_written_one_after_another_are_whole_and_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segment_writing, "ROWS_AT_ONCE", 10)
+    traces = [f"{number * 7 % 256:02x}" * 16 for number in range(256)]
+    rows = [SampleRow(trace_id=trace, span_id="b2" * 8, time_ns=time_ns) for time_ns in (2, 1) for trace in traces]
+    with open_store(tmp_path) as store:
+        store.append(samples=rows)
+        store.append(samples=[replace(row, cpu_cores=1.0) for row in rows])
+        store.compact()
+
+    (segment,) = list_segments(tmp_path / "samples").live
+    found = pq.read_table(segment.path, columns=["trace_id", "time_ns", "cpu_cores"]).to_pylist()
+    assert [(row["trace_id"], row["time_ns"]) for row in found] == sorted((row.trace_id, row.time_ns) for row in rows)
+    assert {row["cpu_cores"] for row in found} == {1.0}

@@ -120,7 +120,7 @@ def test_a_damaged_segment_is_told_with_its_place_and_the_others_are_left_alone(
         open_store(tmp_path / "store", read_only=True).runs()
     with open_store(tmp_path / "store") as store:
         store.append(spans=run_rows("2", ONE_JOB, start_ns=EPOCH + SECOND))
-        with pytest.raises(UnavailableError, match="cannot be compacted"):
+        with pytest.raises(UnavailableError, match="cannot be rewritten"):
             store.compact()
     segment.write_bytes(whole)
     runs = open_store(tmp_path / "store", read_only=True).runs()
