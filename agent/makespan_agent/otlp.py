@@ -141,7 +141,7 @@ def _resource(record: StepRecord) -> Resource:
     identity, facts = record.identity, record.facts
     # On Jenkins the job's name stands where others have the repository's.
     owner, _, repository = ("" if identity.provider == "jenkins" else identity.repository).rpartition("/")
-    found: dict[str, str | int | None] = {
+    found: dict[str, str | int | tuple[str, ...] | None] = {
         **_given_resource(record.resource),
         names.PROVIDER: identity.provider,
         names.REPOSITORY: identity.repository,
@@ -158,6 +158,10 @@ def _resource(record: StepRecord) -> Resource:
         names.JOB_ID: record.job_id,
         names.JOB_NAME: record.job_label,
         names.JOB_RUN_ID: facts.get("job_run"),
+        names.JOB_RUNNER_LABELS: record.runner_labels or None,
+        names.RUN_EVENT: facts.get("event"),
+        names.RUN_ACTOR: facts.get("actor"),
+        names.CHANGE_ID: facts.get("change"),
         names.WORKER_NAME: facts.get("worker"),
     }
     return Resource({name: value for name, value in found.items() if value is not None})

@@ -26,6 +26,7 @@ from makespan_model.records import (
 )
 
 _CANCELLING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_FACTS = ("ref", "commit", "worker", "run_url", "job_url", "repository_url", "job_run", "event", "actor", "change")
 _RESULTS = {
     TIMEOUT: Result.TIMEOUT,
     OOM_KILLED: Result.ERROR,
@@ -49,8 +50,9 @@ class StepRecord:
         samples: The resource curve, by time.
         overhead_wall_s: Seconds the agent added.
         overhead_cpu_s: CPU seconds the agent used.
-        facts: The job's further facts, by the names of `JobIdentity`: ref, commit, worker, URLs.
+        facts: The job's further facts, by the names of `JobIdentity`: ref, commit, worker, URLs, what started it.
         evidence: Its tests, files, arguments and environment, as far as they were asked for.
+        runner_labels: Tags or labels of its runner.
         resource: OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES as the step found them.
     """
 
@@ -69,6 +71,7 @@ class StepRecord:
     facts: Mapping[str, str]
     resource: Mapping[str, str]
     evidence: StepEvidence
+    runner_labels: tuple[str, ...] = ()
 
 
 def decode_record(content: bytes, source: str) -> StepRecord:
@@ -98,7 +101,7 @@ def decode_record(content: bytes, source: str) -> StepRecord:
 def _from_json(data: dict[str, dict[str, object]]) -> StepRecord:
     job: dict[str, object] = data["job"]
     step: dict[str, object] = data["step"]
-    texts = ("ref", "commit", "worker", "run_url", "job_url", "repository_url", "job_run")
+    labels = job.get("runner_labels")
     return StepRecord(
         identity=RunIdentity(
             provider=_printable(job["provider"]),
@@ -117,8 +120,9 @@ def _from_json(data: dict[str, dict[str, object]]) -> StepRecord:
         samples=tuple(Sample(*values) for values in data["samples"]),
         overhead_wall_s=float(str(data["overhead"]["wall_s"])),
         overhead_cpu_s=float(str(data["overhead"]["cpu_s"])),
-        facts={name: _printable(job[name]) for name in texts if name in job},
+        facts={name: _printable(job[name]) for name in _FACTS if name in job},
         evidence=decode_evidence(data.get("evidence", {}), str(step["trace_id"]), str(step["span_id"])),
+        runner_labels=tuple(map(_printable, labels)) if isinstance(labels, list) else (),
         resource={name: _printable(value) for name, value in data.get("resource", {}).items()},
     )
 

@@ -7,6 +7,7 @@ alike. Their steps differ by their starts, and `job_run` (CI_JOB_ID) says which 
 
 from __future__ import annotations
 
+from makespan_agent import bare_json
 from makespan_agent.identity.job_identity import JobIdentity, count
 
 TYPE_CHECKING = False  # Importing typing for it takes 7 ms.
@@ -38,7 +39,20 @@ def read(environment: Mapping[str, str], matrix: dict[str, object] | None) -> Jo
         run_url=environment.get("CI_PIPELINE_URL") or None,
         job_url=environment.get("CI_JOB_URL") or None,
         repository_url=environment.get("CI_PROJECT_URL") or None,
+        event=environment.get("CI_PIPELINE_SOURCE") or None,
+        actor=environment.get("GITLAB_USER_LOGIN") or None,
+        change=environment.get("CI_MERGE_REQUEST_IID") or None,
+        runner_labels=_tags(environment.get("CI_RUNNER_TAGS", "")),
     )
+
+
+def _tags(text: str) -> list[str] | None:
+    """CI_RUNNER_TAGS: a JSON array; runners before version 13 wrote the tags with commas between them."""
+    try:
+        tags = bare_json.parse(text) if text.startswith("[") else text.split(",")
+    except ValueError:
+        return None
+    return [str(tag).strip() for tag in tags if str(tag).strip()] or None if isinstance(tags, list) else None
 
 
 def _split_name(name: str, node_total: str) -> tuple[str, str]:

@@ -27,11 +27,18 @@ class JobIdentity:
         commit: Full commit id.
         worker: The runner's name.
         run_url, job_url, repository_url: Pages a person can open.
+        event: What started the run, in the provider's word.
+        actor: Who started it.
+        change: The pull or merge request's number.
+        runner_labels: Tags or labels of the runner, as far as the provider tells the job.
     """
 
     __slots__ = (
+        "actor",
         "attempt",
+        "change",
         "commit",
+        "event",
         "job_id",
         "job_run",
         "job_url",
@@ -46,6 +53,7 @@ class JobIdentity:
         "retry",
         "run_id",
         "run_url",
+        "runner_labels",
         "step_key",
         "worker",
     )
@@ -71,6 +79,10 @@ class JobIdentity:
         run_url: str | None = None,
         job_url: str | None = None,
         repository_url: str | None = None,
+        event: str | None = None,
+        actor: str | None = None,
+        change: str | None = None,
+        runner_labels: list[str] | None = None,
     ) -> None:
         self.provider = provider
         self.repository = repository
@@ -89,6 +101,10 @@ class JobIdentity:
         self.run_url = run_url
         self.job_url = job_url
         self.repository_url = repository_url
+        self.event = event
+        self.actor = actor
+        self.change = change
+        self.runner_labels = runner_labels
 
     def name_job(self, job_id: str, label: str | None = None) -> None:
         """Give the job a key, and the label that follows from it unless the provider has its own."""

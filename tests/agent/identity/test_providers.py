@@ -245,3 +245,26 @@ def test_a_variable_that_makes_no_sense_is_named_and_left_out(variable: str, val
     assert (job.attempt, job.label) == (3, "test")
     assert len(notices) == 1
     assert variable in notices[0]
+
+
+@pytest.mark.parametrize(
+    ("ref", "change"),
+    [("refs/pull/12/merge", "12"), ("refs/heads/pull/12/merge", None), ("refs/pull/x/merge", None), ("", None)],
+)
+def test_a_pull_requests_number_is_in_its_ref(ref: str, change: str | None) -> None:
+    assert identify(golden("github") | {"GITHUB_REF": ref}, []).change == change
+
+
+@pytest.mark.parametrize(
+    ("text", "labels"),
+    [
+        ('["a", "b"]', ["a", "b"]),
+        ("a, b", ["a", "b"]),
+        ("[]", None),
+        ("", None),
+        ("[broken", None),
+        ('{"a": 1}', ['{"a": 1}']),
+    ],
+)
+def test_gitlabs_runner_tags_are_read_in_both_forms(text: str, labels: list[str] | None) -> None:
+    assert identify(golden("gitlab") | {"CI_RUNNER_TAGS": text}, []).runner_labels == labels
