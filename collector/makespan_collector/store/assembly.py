@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from makespan_collector.store.clock_skew import aligned
+from makespan_collector.store.job_matching import under_one_name
 from makespan_collector.store.rows import PROVIDER_SOURCES, SpanKind
 from makespan_model.executable_usage import parse_executables
 from makespan_model.identity import RunIdentity
@@ -55,7 +56,7 @@ def assemble_runs(rows: Iterable[Row], *, now_ns: int) -> list[PipelineRun]:
 
 def _assemble_run(spans: Sequence[Row], now_ns: int) -> PipelineRun:
     root = max((span for span in spans if span["kind"] == SpanKind.RUN), key=_standing, default=None)
-    jobs = _assemble_jobs([span for span in spans if span["kind"] != SpanKind.RUN])
+    jobs = _assemble_jobs(under_one_name([span for span in spans if span["kind"] != SpanKind.RUN]))
     known = root or spans[0]
     starts = [job.start_ns for job in jobs] if root is None else [root["start_ns"]]
     ends = [job.end_ns for job in jobs] if root is None else [root["end_ns"]]
