@@ -37,7 +37,7 @@ class WebhookSecrets:
 def secrets_of(environment: Mapping[str, str]) -> WebhookSecrets:
     """The secrets of an environment: each variable, or the file that it names with `_FILE` behind it.
 
-    Several secrets stand on lines of their own, or with spaces between them.
+    Several secrets stand on lines of their own; a secret may hold spaces.
 
     Raises:
         InputError: A file cannot be read.
@@ -59,7 +59,7 @@ def _read(environment: Mapping[str, str], variable: str) -> list[str]:
             text = Path(path).read_text("utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"{variable}{_FILE}: {path}: {error}") from error
-    secrets = text.split()
+    secrets = [line.strip() for line in text.splitlines() if line.strip()]
     if any(len(secret.encode("utf-8", "surrogateescape")) < _LEAST_BYTES for secret in secrets):
         raise UsageError(f"{variable}: a secret has at least {_LEAST_BYTES} characters")
     return secrets

@@ -9,9 +9,9 @@ from makespan_collector.webhooks.secrets import secrets_of
 from makespan_model.errors import InputError, UsageError
 
 
-def test_several_secrets_stand_side_by_side() -> None:
-    secrets = secrets_of({"MAKESPAN_GITHUB_WEBHOOK_SECRET": "the-new-secret  the-old-secret\n"})
-    assert secrets.github == (b"the-new-secret", b"the-old-secret")
+def test_several_secrets_stand_on_lines_of_their_own() -> None:
+    secrets = secrets_of({"MAKESPAN_GITHUB_WEBHOOK_SECRET": "the new secret\n\n  the-old-secret\n"})
+    assert secrets.github == (b"the new secret", b"the-old-secret")
 
 
 def test_secrets_come_from_files_as_well(tmp_path: Path) -> None:
