@@ -1,25 +1,38 @@
-"""Change points of one series: where, how large, how sure."""
+"""Change points of series: where, how large, how sure."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import inf, sqrt
 
 import numpy as np
 from scipy.special import stdtr
 
 from makespan_analytics.change_points.robustness import (
     Floats,
-    long_run_deviation,
+    long_run_inflation,
     median,
-    noise_level,
+    noise_levels,
     without_outliers,
 )
-from makespan_analytics.change_points.segmentation import SHORTEST, segment
+from makespan_analytics.change_points.segmentation import SHORTEST, Segmentation, highest_cusums, threshold
+from makespan_analytics.change_points.series import (
+    Indices,
+    Values,
+    group_starts,
+    known_places,
+    of_same_length,
+    series_of,
+)
 
 MIN_EFFECT = 0.02
 """Relative change under which nobody would act: the noise of one measured step, repeated, is about that."""
+_MOST_AT_ONCE = 32_768
+"""Values looked at together: some arrays of so many stay in the cache of one core."""
+_SUREST = 1.0 - 1e-9
+"""No finite series is a proof."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +45,8 @@ class ChangePoint:
         before: Median of the regime before it, up to the change point before.
         after: Median of the regime it begins.
         relative_change: `after` over `before`, less one; infinite from zero on.
-        confidence: 1 less the probability that a series without a change has one so clear at any of its places.
+        confidence: 1 less the probability that a series without a change has one so clear at any of its places; in
+            (0, 1).
     """
 
     index: int
@@ -43,8 +57,19 @@ class ChangePoint:
     confidence: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """One series with what belongs to it, gaps taken out."""
+
+    number: int
+    known: Floats
+    places: Indices
+    times: Sequence[int] | None
+    groups: Sequence[Hashable] | None
+
+
 def detect(
-    values: Sequence[float | None] | Floats,
+    values: Values,
     *,
     times: Sequence[int] | None = None,
     groups: Sequence[Hashable] | None = None,
@@ -53,7 +78,7 @@ def detect(
     """All change points of a series, in order.
 
     Args:
-        values: In order of time; None and NaN are gaps.
+        values: In order of time; None, NaN, infinities and what is over 1e100 are gaps.
         times: One for each value.
         groups: One for each value, such as commits: a regime begins with a group, never within one (runs of one
             commit follow each other).
@@ -65,92 +90,130 @@ def detect(
     Raises:
         ValueError: Times or groups are of another length.
     """
-    series = series_of(values)
+    return detect_many(
+        [values],
+        times=None if times is None else [times],
+        groups=None if groups is None else [groups],
+        min_effect=min_effect,
+    )[0]
+
+
+def detect_many(
+    series: Sequence[Values],
+    *,
+    times: Sequence[Sequence[int] | None] | None = None,
+    groups: Sequence[Sequence[Hashable] | None] | None = None,
+    min_effect: float = MIN_EFFECT,
+) -> list[list[ChangePoint]]:
+    """The change points of many series, each as `detect` finds them.
+
+    Those of one length share the passes over all values, so that a series without a change costs a fraction of one
+    looked at alone.
+
+    Raises:
+        ValueError: There are more or fewer times or groups than series, or of another length than their series.
+    """
     for name, given in (("times", times), ("groups", groups)):
         if given is not None and len(given) != len(series):
-            raise ValueError(f"{len(given)} {name} for {len(series)} values")
-    places = np.flatnonzero(np.isfinite(series))
-    known = series[places]
-    if len(known) < 2 * SHORTEST:
-        return []
-    noise = noise_level(known)
-    smooth = without_outliers(known, noise)
-    points = segment(smooth, noise)
-    if groups is not None:
-        points = _at_group_starts(points, [groups[int(place)] for place in places])
-    points = _with_effect(known, points, min_effect)
-    return _described(known, smooth, points, places, times)
+            raise ValueError(f"{name} of {len(given)} series for {len(series)} series")
+    by_length: dict[int, list[_Given]] = {}
+    for number, values in enumerate(series):
+        one = _given(
+            number, values, None if times is None else times[number], None if groups is None else groups[number]
+        )
+        if len(one.known) >= 2 * SHORTEST:
+            by_length.setdefault(len(one.known), []).append(one)
+    found: list[list[ChangePoint]] = [[] for _ in series]
+    for count, members in by_length.items():
+        together = max(1, _MOST_AT_ONCE // count)
+        for first in range(0, len(members), together):
+            for one, smooth in _with_candidates(members[first : first + together]):
+                found[one.number] = _change_points(one, smooth, min_effect)
+    return found
 
 
-def series_of(values: Sequence[float | None] | Floats) -> Floats:
-    """Values as an array in which NaN stands for every gap."""
-    if isinstance(values, np.ndarray):
-        return values.astype(np.float64, copy=False)
-    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+def relative_change(before: float, after: float) -> float:
+    """`after` over `before`, less one; infinite from zero on."""
+    if before == after:
+        return 0.0
+    return inf if before == 0.0 else (after - before) / abs(before)
 
 
-def _at_group_starts(points: Sequence[int], groups: Sequence[Hashable]) -> list[int]:
-    """Every point at the nearest first value of a group."""
-    starts = [0, *(n for n in range(1, len(groups)) if groups[n] != groups[n - 1])]
-    nearest = {min(starts, key=lambda start, point=point: abs(start - point)) for point in points}  # type: ignore[misc]
-    return sorted(nearest - {0})
+def _given(number: int, values: Values, times: Sequence[int] | None, groups: Sequence[Hashable] | None) -> _Given:
+    series = series_of(values)
+    of_same_length(series, ("times", times), ("groups", groups))
+    places = known_places(series)
+    return _Given(number, series if len(places) == len(series) else series[places], places, times, groups)
 
 
-def _with_effect(values: Floats, points: Sequence[int], min_effect: float) -> list[int]:
-    """The points whose levels differ enough; the smallest difference goes first, and its regimes become one."""
-    kept = list(points)
-    while kept:
-        levels = _levels(values, kept)
-        changes = [abs(_relative(before, after)) for before, after in pairwise(levels)]
-        smallest = int(np.argmin(changes))
-        if changes[smallest] >= min_effect:
-            break
-        del kept[smallest]
-    return kept
+def _with_candidates(members: Sequence[_Given]) -> Iterator[tuple[_Given, Floats]]:
+    """Members with a split above the threshold: values without outliers in units of their noise."""
+    rows = np.stack([one.known for one in members])
+    noise = noise_levels(rows)
+    changing = np.flatnonzero(noise > 0.0)
+    if len(changing) < len(members):
+        rows, noise = rows[changing], noise[changing]
+    if not len(rows):
+        return
+    smooth = without_outliers(rows, noise)
+    # Centred first: the digits of small changes of large values would be lost in the sums.
+    smooth -= smooth.mean(axis=1)[:, np.newaxis]
+    smooth /= noise[:, np.newaxis]
+    for row in np.flatnonzero(highest_cusums(smooth) > threshold(rows.shape[1])):
+        yield members[int(changing[row])], smooth[row]
 
 
-def _described(
-    values: Floats, smooth: Floats, points: Sequence[int], places: np.ndarray, times: Sequence[int] | None
-) -> list[ChangePoint]:
+def _change_points(one: _Given, smooth: Floats, min_effect: float) -> list[ChangePoint]:
+    starts = None if one.groups is None else group_starts([one.groups[place] for place in one.places.tolist()])
+    segmentation = Segmentation(smooth, starts)
+    points = segmentation.find()
+    levels = _merged(one.known, points, min_effect)
     if not points:
         return []
-    count = len(values)
-    borders = [0, *points, count]
-    lengths = np.diff(borders)
-    means = np.add.reduceat(smooth, borders[:-1]) / lengths
-    deviation = long_run_deviation(smooth - np.repeat(means, lengths), len(lengths))
-    levels = _levels(values, points)
+    correlation, deviation = segmentation.scatter()
+    inflation = long_run_inflation(correlation)
+    borders = [0, *points, len(smooth)]
     found: list[ChangePoint] = []
     for number, point in enumerate(points):
-        left, right = lengths[number], lengths[number + 1]
-        place = int(places[point])
+        left, right = point - borders[number], borders[number + 2] - point
+        difference = abs(segmentation.difference(borders[number], point, borders[number + 2]))
+        place = int(one.places[point])
         found.append(
             ChangePoint(
                 index=place,
-                time=None if times is None else times[place],
+                time=None if one.times is None else one.times[place],
                 before=levels[number],
                 after=levels[number + 1],
-                relative_change=_relative(levels[number], levels[number + 1]),
-                confidence=_confidence(abs(means[number + 1] - means[number]), deviation, left, right, count),
+                relative_change=relative_change(levels[number], levels[number + 1]),
+                confidence=_confidence(difference, deviation, inflation, (left, right, len(smooth))),
             )
         )
     return found
 
 
-def _confidence(difference: float, deviation: float, left: int, right: int, count: int) -> float:
-    """From a t-test of the two levels, times the places it could have been at (Bonferroni)."""
-    if deviation == 0.0:
-        return 1.0
-    statistic = difference / (deviation * np.sqrt(1.0 / left + 1.0 / right))
-    chance = 2.0 * float(stdtr(max(1, left + right - 2), -statistic)) * count
-    return max(0.0, 1.0 - chance)
+def _merged(values: Floats, points: list[int], min_effect: float) -> list[float]:
+    """Take out points of too small an effect, the smallest first; return the levels that are left."""
+    levels = [median(values[start:end]) for start, end in pairwise([0, *points, len(values)])]
+    while points:
+        changes = [abs(relative_change(before, after)) for before, after in pairwise(levels)]
+        smallest = min(range(len(changes)), key=changes.__getitem__)
+        if changes[smallest] >= min_effect and changes[smallest] > 0.0:
+            break
+        del points[smallest]
+        borders = [0, *points, len(values)]
+        levels[smallest : smallest + 2] = [median(values[borders[smallest] : borders[smallest + 1]])]
+    return levels
 
 
-def _levels(values: Floats, points: Sequence[int]) -> list[float]:
-    return [median(values[start:end]) for start, end in pairwise([0, *points, len(values)])]
+def _confidence(difference: float, deviation: float, inflation: float, counts: tuple[int, int, int]) -> float:
+    """From a t-test of the two levels, times the places it could have been at (Bonferroni).
 
-
-def _relative(before: float, after: float) -> float:
-    if before == after:
-        return 0.0
-    return float("inf") if before == 0.0 else (after - before) / abs(before)
+    Dependent values are worth 1 / `inflation` independent ones, in the error of the levels and in degrees of freedom
+    (Bayley and Hammersley, Supplement to the Journal of the Royal Statistical Society 8, 1946).
+    """
+    left, right, count = counts
+    error = deviation * sqrt(inflation * (1.0 / left + 1.0 / right))
+    if error == 0.0:
+        return _SUREST
+    chance = 2.0 * float(stdtr(max(1.0, (left + right) / inflation - 2.0), -difference / error)) * count
+    return min(max(1.0 - chance, 1.0 - _SUREST), _SUREST)

@@ -1,107 +1,185 @@
 """A series cut into segments of one level each.
 
-Binary segmentation on the standardised CUSUM (Scott and Knott, Biometrics 30, 1974; Vostrikova, 1981) proposes
-points with the noise of first differences, which sees no dependence. Then the points are judged again from all of the
-segments at once: the weakest goes, again and again, while it does not stand out from the long-run noise around the
-levels; the others move to their best place between their neighbours; until nothing changes.
+1. Binary segmentation on the standardised CUSUM (Scott and Knott, Biometrics 30, 1974; Vostrikova, 1981) proposes
+   points with the noise of first differences, which sees no dependence.
+2. The points are judged again from all of the segments at once: the weakest goes, again and again, while it does not
+   stand out from the long-run noise around the levels; the others move to their best place between their neighbours;
+   until nothing changes.
+3. A point goes where a straight line through its two segments says as much as two levels do: that is a drift, which
+   binary segmentation would cut into as many steps as the threshold allows. And it goes where nobody would see it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from math import exp, inf, log, sqrt
 
 import numpy as np
+import numpy.typing as npt
 
-from makespan_analytics.change_points.robustness import Floats, long_run_deviation
+from makespan_analytics.change_points.robustness import Floats, autocorrelation, long_run_inflation
 
 SHORTEST = 5
 """Points of a segment: fewer are an excursion, which `robustness.WINDOW` takes for outliers."""
-_THRESHOLD = 1.8
-"""Times sqrt(2 log n), the height that the largest CUSUM of n independent normal values stays under
-(Fryzlewicz, Annals of Statistics 42, 2014, section 4). Run times are neither independent nor normal: at 1.8,
-less than one point in a thousand is found in stationary series of six laws (`benchmarks/change_points.py`)."""
+_THRESHOLD = 1.3
+"""Times sqrt(2 log n), the height that the largest CUSUM of n independent normal values stays under: the larger of the
+two constants that Fryzlewicz (Annals of Statistics 42, 2014, section 4) recommends."""
+_LEAST_VISIBLE = 0.8
+"""Standard deviations that levels differ by at least: what Cohen (Statistical Power Analysis, 1988, section 2.2) calls
+a large effect. Long histories prove far smaller ones, which no annotator marks and no look at the runs confirms."""
 _ROUNDS = 4
 
+Flags = npt.NDArray[np.bool_]
 
-def segment(values: Floats, noise: float) -> list[int]:
-    """Index of the first value of every segment but the first.
+
+def threshold(count: int) -> float:
+    """Height over which a CUSUM of `count` values in units of their noise is a change."""
+    return _THRESHOLD * sqrt(2.0 * log(count))
+
+
+def highest_cusums(rows: Floats) -> Floats:
+    """Of each row, centred on its mean: the standardised CUSUM at the best single split."""
+    count = rows.shape[1]
+    lefts = np.arange(SHORTEST, count - SHORTEST + 1, dtype=np.float64)
+    partial = np.cumsum(rows, axis=1)[:, SHORTEST - 1 : count - SHORTEST]
+    partial *= partial
+    partial /= lefts * (count - lefts)
+    heights: Floats = np.sqrt(partial.max(axis=1) * count)
+    return heights
+
+
+class Segmentation:
+    """Segments of one series, being found.
 
     Args:
-        values: Without outliers and gaps.
-        noise: Standard deviation around the level.
+        values: Without outliers and gaps, around zero, in units of their noise.
+        starts: Where a segment may begin; everywhere, where it is not given.
     """
-    count = len(values)
-    if count < 2 * SHORTEST:
-        return []
-    # Sums of deviations from the mean: those of large values would lose their digits.
-    sums = np.concatenate(([0.0], np.cumsum(values - values.mean())))
-    threshold = _THRESHOLD * float(np.sqrt(2.0 * np.log(count)))
-    points = _proposed(sums, noise * threshold)
-    for _ in range(_ROUNDS):
-        borders = [0, *points, count]
-        lengths = np.diff(borders)
-        levels = np.diff(sums[borders]) / lengths
-        residuals = values - values.mean() - np.repeat(levels, lengths)
-        kept = _without_weak(sums, points, long_run_deviation(residuals, len(lengths)) * threshold)
-        moved = _at_best_places(sums, kept)
-        if moved == points:
-            break
-        points = moved
-    return points
 
+    def __init__(self, values: Floats, starts: Flags | None = None) -> None:
+        self.values = values
+        self.count = len(values)
+        self.points: list[int] = []
+        self._starts = starts
+        self._sums = np.concatenate(([0.0], np.cumsum(values)))
+        self._squares = np.concatenate(([0.0], np.cumsum(values * values)))
+        self._moments = np.concatenate(([0.0], np.cumsum(values * np.arange(self.count))))
+        self._scatter: tuple[list[int] | None, tuple[float, float]] = None, (0.0, 0.0)
+        self._splits: dict[tuple[int, int], tuple[int, float]] = {}
 
-def heights(sums: Floats, borders: Sequence[int]) -> list[float]:
-    """How far the levels on both sides of every inner border differ, as a CUSUM: in units of the values."""
-    found: list[float] = []
-    for before, here, after in zip(borders, borders[1:], borders[2:], strict=False):
-        left, right = here - before, after - here
-        difference = (sums[here] - sums[before]) / left - (sums[after] - sums[here]) / right
-        found.append(abs(float(difference)) * np.sqrt(left * right / (left + right)))
-    return found
+    def find(self) -> list[int]:
+        """Index of the first value of every segment but the first."""
+        least = threshold(self.count)
+        self._propose(least)
+        for _ in range(_ROUNDS):
+            before = list(self.points)
+            correlation, deviation = self.scatter()
+            self._drop_weak(least * deviation * sqrt(long_run_inflation(correlation)))
+            self._move_to_best_places()
+            if self.points == before:
+                break
+        while self.points and self._drop_least_step():
+            self._move_to_best_places()
+        return self.points
 
+    def scatter(self) -> tuple[float, float]:
+        """Autocorrelation and standard deviation around the levels."""
+        around, found = self._scatter
+        if around != self.points:
+            borders = np.array([0, *self.points, self.count])
+            lengths = borders[1:] - borders[:-1]
+            sums = self._sums[borders]
+            residuals = self.values - np.repeat((sums[1:] - sums[:-1]) / lengths, lengths)
+            freedom = max(1, self.count - len(lengths))
+            found = autocorrelation(residuals, len(lengths)), sqrt(float(residuals @ residuals) / freedom)
+            self._scatter = list(self.points), found
+        return found
 
-def _proposed(sums: Floats, least: float) -> list[int]:
-    points: list[int] = []
-    pending = [(0, len(sums) - 1)]
-    while pending:
-        start, end = pending.pop()
-        found = _best_split(sums, start, end)
-        if found is not None and found[1] > least:
-            points.append(found[0])
-            pending += [(start, found[0]), (found[0], end)]
-    return sorted(points)
+    def difference(self, before: int, here: int, after: int) -> float:
+        """Level of [here, after) less that of [before, here)."""
+        sums = self._sums
+        return float((sums[after] - sums[here]) / (after - here) - (sums[here] - sums[before]) / (here - before))
 
+    def _propose(self, least: float) -> None:
+        pending = [(0, self.count)]
+        while pending:
+            start, end = pending.pop()
+            here, height = self._best_split(start, end)
+            if height > least:
+                self.points.append(here)
+                pending += [(start, here), (here, end)]
+        self.points.sort()
 
-def _best_split(sums: Floats, start: int, end: int) -> tuple[int, float] | None:
-    """Where the CUSUM between two borders is highest, and how high."""
-    count = end - start
-    if count < 2 * SHORTEST:
-        return None
-    lefts = np.arange(SHORTEST, count - SHORTEST + 1)
-    partial = sums[start + SHORTEST : end - SHORTEST + 1] - sums[start]
-    statistic = np.abs(partial - lefts * ((sums[end] - sums[start]) / count))
-    statistic /= np.sqrt(lefts * (count - lefts) / count)
-    best = int(np.argmax(statistic))
-    return start + SHORTEST + best, float(statistic[best])
+    def _best_split(self, start: int, end: int) -> tuple[int, float]:
+        """Where the CUSUM between two borders is highest, and how high; height 0 where there is no room."""
+        known = self._splits.get((start, end))
+        if known is None:
+            known = self._splits[(start, end)] = self._searched_split(start, end)
+        return known
 
+    def _searched_split(self, start: int, end: int) -> tuple[int, float]:
+        count = end - start
+        if count < 2 * SHORTEST:
+            return start, 0.0
+        sums = self._sums
+        lefts = np.arange(SHORTEST, count - SHORTEST + 1, dtype=np.float64)
+        first = start + SHORTEST
+        squares = sums[first : end - SHORTEST + 1] - (sums[start] + lefts * ((sums[end] - sums[start]) / count))
+        squares *= squares
+        squares /= lefts * (count - lefts)
+        if self._starts is not None:
+            squares *= self._starts[first : end - SHORTEST + 1]
+        best = int(np.argmax(squares))
+        return first + best, sqrt(float(squares[best]) * count)
 
-def _without_weak(sums: Floats, points: Sequence[int], least: float) -> list[int]:
-    kept = list(points)
-    while kept:
-        found = heights(sums, [0, *kept, len(sums) - 1])
-        weakest = int(np.argmin(found))
-        # Not below but at: where there is no noise at all, equal levels must not stay apart.
-        if found[weakest] > least:
-            break
-        del kept[weakest]
-    return kept
+    def _neighbourhoods(self) -> list[tuple[int, int, int]]:
+        borders = [0, *self.points, self.count]
+        return list(zip(borders, borders[1:], borders[2:], strict=False))
 
+    def _height(self, before: int, here: int, after: int) -> float:
+        weight = (here - before) * (after - here) / (after - before)
+        return abs(self.difference(before, here, after)) * sqrt(weight)
 
-def _at_best_places(sums: Floats, points: Sequence[int]) -> list[int]:
-    borders = [0, *points, len(sums) - 1]
-    for _ in range(2):
-        for place in range(1, len(borders) - 1):
-            found = _best_split(sums, borders[place - 1], borders[place + 1])
-            if found is not None:
-                borders[place] = found[0]
-    return sorted(set(borders[1:-1]))
+    def _drop_weak(self, least: float) -> None:
+        while self.points:
+            heights = [self._height(*around) for around in self._neighbourhoods()]
+            weakest = min(range(len(heights)), key=heights.__getitem__)
+            # Not below but at: where there is no noise at all, equal levels must not stay apart.
+            if heights[weakest] > least:
+                break
+            del self.points[weakest]
+
+    def _drop_least_step(self) -> bool:
+        """Take out the point that is the least of a step, where it is none; say whether there was one."""
+        doubts = [self._doubt(*around) for around in self._neighbourhoods()]
+        worst = max(range(len(doubts)), key=doubts.__getitem__)
+        if doubts[worst] > 1.0:
+            del self.points[worst]
+            return True
+        return False
+
+    def _doubt(self, before: int, here: int, after: int) -> float:
+        """Over one where a line fits both segments as well, or the levels differ too little.
+
+        Two levels have one parameter more than a line, their place, for which they must be better by log n in n log of
+        the squares left (Schwarz, Annals of Statistics 6, 1978).
+        """
+        count = after - before
+        total = float(self._sums[after] - self._sums[before])
+        squares = float(self._squares[after] - self._squares[before]) - total * total / count
+        step = max(squares - self._height(before, here, after) ** 2, 0.0)
+        slope = float(self._moments[after] - self._moments[before]) - (before + after - 1) / 2 * total
+        line = max(squares - slope * slope * 12.0 / (count * (count * count - 1.0)), 0.0)
+        deviation = sqrt(step / (count - 2))
+        difference = abs(self.difference(before, here, after))
+        if difference == 0.0 or line == 0.0:
+            return inf
+        return max(_LEAST_VISIBLE * deviation / difference, step / line * exp(log(count) / count))
+
+    def _move_to_best_places(self) -> None:
+        borders = [0, *self.points, self.count]
+        for _ in range(2):
+            for place in range(1, len(borders) - 1):
+                here, height = self._best_split(borders[place - 1], borders[place + 1])
+                if height > 0.0:
+                    borders[place] = here
+        self.points = borders[1:-1]
