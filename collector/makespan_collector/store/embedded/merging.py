@@ -31,7 +31,7 @@ _RANK = f"4 * (state IS NULL)::BIGINT + 2 * ({_LEFT_QUEUE})::BIGINT + {_PROVIDER
 """Odd where the provider says so itself."""
 
 
-def merged_rows(table: TableSchema, columns: Sequence[str] | None = None, where: str = "") -> str:
+def merged_rows(table: TableSchema, columns: Sequence[str] | None = None, where: str = "", rows: str = "rows") -> str:
     """The SQL that leaves one row of every row that was sent more than once.
 
     Only keys that occur more than once are put together column by column: nearly all occur once.
@@ -40,6 +40,7 @@ def merged_rows(table: TableSchema, columns: Sequence[str] | None = None, where:
         table: Whose view `rows` is asked.
         columns: Those wanted; all when None. The key and `seq` need not be named.
         where: A condition on the rows that holds for all rows of a key or for none; empty for all rows.
+        rows: The view or table, which has the key, `seq` and the columns wanted.
     """
     key = ", ".join(table.key)
     wanted = [name for name in columns or table.columns.names if name not in ("seq", *table.key)]
@@ -48,7 +49,7 @@ def merged_rows(table: TableSchema, columns: Sequence[str] | None = None, where:
     condition = f"WHERE {where}" if where else ""
     # The keys alone are looked at first: a window over whole rows would hold all of them in memory.
     return f"""
-        WITH asked AS NOT MATERIALIZED (SELECT * FROM rows {condition}),
+        WITH asked AS NOT MATERIALIZED (SELECT * FROM {rows} {condition}),
         repeated AS MATERIALIZED (SELECT {key} FROM asked GROUP BY {key} HAVING count(*) > 1)
         SELECT {plain} FROM asked ANTI JOIN repeated USING ({key})
         UNION ALL BY NAME
@@ -67,9 +68,11 @@ def merged_samples(connection: duckdb.DuckDBPyConnection, columns: Sequence[str]
     if not conditions:
         return f"SELECT {names} FROM rows"  # noqa: S608 (names are ours)
     shared = f"({' OR '.join(conditions)})"
+    # Kept aside: they would be looked for three times in files that are not sorted by time.
+    connection.execute(f"CREATE TEMP TABLE shared AS SELECT seq, {names} FROM rows WHERE {shared}")  # noqa: S608
     return f"""
         SELECT {names} FROM rows WHERE NOT {shared}
-        UNION ALL BY NAME SELECT {names} FROM ({merged_rows(SAMPLES, columns, shared)})
+        UNION ALL BY NAME SELECT {names} FROM ({merged_rows(SAMPLES, columns, rows="shared")})
     """  # noqa: S608 (names are ours)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import duckdb
@@ -21,6 +22,17 @@ _COLUMNS = (
     *("ref", "commit", "event", "actor", "change", "source", "state", "result", "job_id", "job_name", "worker"),
     *("runner_labels", "step_path", "step_index", "step_kind", "exit_code", "cache_outcome"),
     *("cpu_user_s", "cpu_system_s", *(name for name, _ in MEASURED)),
+)
+_KEY_COLUMNS = (
+    "kind",
+    "start_ns",
+    "end_ns",
+    "cpu_user_s",
+    "cpu_system_s",
+    "job_id",
+    "job_name",
+    "step_path",
+    *_IDENTITY,
 )
 _OURS = f"kind IN ({', '.join(repr(kind.value) for kind in RUN_TREE)})"
 _PROVIDERS = ", ".join(repr(source) for source in PROVIDER_SOURCES)
@@ -101,12 +113,13 @@ def step_series(root: Place, chosen: Chosen, *, now_ns: int) -> pa.Table:
 
 
 def step_keys(root: Place, chosen: Chosen) -> pa.Table:
-    """Trace and span id of every step run of the chosen runs, with its job id and pooled path."""
+    """Trace and span id of every step run of the chosen runs, with its job id, pooled path and start."""
 
     def ask(connection: duckdb.DuckDBPyConnection) -> pa.Table:
-        _choose(connection, chosen)
+        _choose(connection, chosen, _KEY_COLUMNS)
         connection.execute(_STEPS)
-        return connection.sql(f"SELECT trace_id, span_id, job_id, {_POOLED} AS step FROM steps").to_arrow_table()  # noqa: S608
+        sql = f"SELECT trace_id, span_id, job_id, {_POOLED} AS step, start_ns FROM steps"  # noqa: S608
+        return connection.sql(sql).to_arrow_table()
 
     return query(root, SPANS, ask)
 
@@ -126,7 +139,7 @@ def _ask(root: Place, chosen: Chosen, sql: str, schema: pa.Schema, now_ns: int) 
     return query(root, SPANS, ask)
 
 
-def _choose(connection: duckdb.DuckDBPyConnection, chosen: Chosen) -> None:
+def _choose(connection: duckdb.DuckDBPyConnection, chosen: Chosen, columns: Sequence[str] = _COLUMNS) -> None:
     """Table `told`: the spans of the chosen runs, each once, with the number of its run."""
     rows, runs, parameters = chosen.conditions()
     identity = ", ".join(_IDENTITY)
@@ -145,7 +158,7 @@ def _choose(connection: duckdb.DuckDBPyConnection, chosen: Chosen) -> None:
     connection.execute(
         f"""
         CREATE TEMP TABLE told AS SELECT * EXCLUDE ({identity}) FROM (
-            SELECT * FROM ({merged_rows(SPANS, _COLUMNS, rows + in_time)}) JOIN chosen USING ({identity}) WHERE {_OURS}
+            SELECT * FROM ({merged_rows(SPANS, columns, rows + in_time)}) JOIN chosen USING ({identity}) WHERE {_OURS}
         )
         """,  # noqa: S608 (values are parameters)
         asked,
