@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -26,11 +28,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from makespan_collector.store.contract import Store
+from makespan_collector.store.influx.provisioning import provide
+from makespan_collector.store.influx.server import Server, Target
+from makespan_collector.store.influx.server_store import InfluxStore
 from makespan_collector.store.opening import open_store
 from makespan_collector.store.rows import SpanKind
 from makespan_collector.store.schema import SAMPLES, SPANS, TableSchema
 from makespan_model.identity import RunIdentity, job_span_id, run_span_id, step_span_id
 from makespan_model.records import Result, StepKind
+
+# The test-suite's server: on a free port, with a folder of its own.
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+from support.influxd import running_influxd
 
 PIPELINES, JOBS, STEPS_A_JOB = 10, 2, 5
 STEP_S, RUN_EVERY_S = 100, 600
@@ -71,8 +80,39 @@ def embedded(folder: Path) -> Iterator[Backend]:
     yield Embedded(folder / "store")
 
 
+@dataclass(frozen=True, slots=True)
+class OnServer:
+    """A database of an InfluxDB server."""
+
+    url: str
+    folder: Path
+
+    def open(self) -> Store:
+        """See `Backend.open`."""
+        server = Server(Target(self.url))
+        provide(server, samples_days=36_500)
+        return InfluxStore(server)
+
+    def size_bytes(self) -> int:
+        """See `Backend.size_bytes`: what the server has not compacted yet included."""
+        return sum(file.stat().st_size for file in self.folder.rglob("*") if file.is_file())
+
+
+@contextmanager
+def influxdb(folder: Path) -> Iterator[Backend | None]:
+    """An InfluxDB 1.x of its own; None where it is not installed."""
+    if shutil.which("influxd") is None:
+        yield None
+        return
+    with running_influxd(folder / "influxd") as server:
+        yield OnServer(server.url, folder / "influxd")
+
+
 # A store that is not there (a server that is not installed) is left out: its maker yields None.
-BACKENDS: dict[str, Callable[[Path], AbstractContextManager[Backend | None]]] = {"embedded": embedded}
+BACKENDS: dict[str, Callable[[Path], AbstractContextManager[Backend | None]]] = {
+    "embedded": embedded,
+    "influxdb": influxdb,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     init = actions.add_parser(
         "init",
         help="make the database of an InfluxDB server",
-        description="Make database and retention policies (InfluxDB 1.x) or buckets (2.x) on the server of [influxdb].",
+        description="Make database and retention policies (InfluxDB 1.x), buckets (2.x) or databases (3) on the server "
+        "of [influxdb].",
     )
     init.add_argument(
         "--samples-days",
@@ -197,8 +198,10 @@ def _init(settings: Settings, arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.samples_days < 1:
         raise UsageError(f"--samples-days must be 1 or more, not {arguments.samples_days}")
     server = place_of(INFLUXDB, settings)
+    from makespan_collector.store.influx.provisioning import provide
+
     assert not isinstance(server, Path)
-    server.make(samples_days=arguments.samples_days)
+    provide(server, samples_days=arguments.samples_days)
     if not arguments.json:
         print(
             f"{server.target.url} keeps the history in {server.target.database}, samples {arguments.samples_days} days"

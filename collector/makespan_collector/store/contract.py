@@ -144,7 +144,8 @@ class Store(Protocol):
     ) -> pa.Table:
         """Quantiles of the samples of all runs of a step, over these runs: `series.quantiles_schema(metrics)`.
 
-        One row a step that has samples left, in order of job id and pooled path.
+        One row a step that has samples left, in order of job id and pooled path. The embedded store's quantiles are
+        exact, a server's are within `quantile_sketches.RELATIVE_ERROR` (0.5 %).
 
         Raises:
             ValueError: A quantile outside of 0 to 1, or a metric that samples do not have.

@@ -133,7 +133,7 @@ def _count(place: Path | Server, table: TableSchema, days: range) -> int:
             WHERE {table.time} >= {start_ns} AND {table.time} < {end_ns})
         """  # noqa: S608 (ours)
         ((found,),) = query(
-            _window(place, start_ns, end_ns),
+            _window(place, start_ns, end_ns, (*table.key, table.time)),
             table,
             lambda connection, sql=sql: connection.execute(sql).fetchall(),  # type: ignore[misc]
         )
@@ -141,8 +141,8 @@ def _count(place: Path | Server, table: TableSchema, days: range) -> int:
     return total
 
 
-def _window(place: Path | Server, start_ns: int, end_ns: int) -> Place:
-    return InfluxWindow(place, start_ns, end_ns) if isinstance(place, Server) else place
+def _window(place: Path | Server, start_ns: int, end_ns: int, columns: tuple[str, ...] | None = None) -> Place:
+    return InfluxWindow(place, start_ns, end_ns, columns) if isinstance(place, Server) else place
 
 
 def _name(place: Path | Server) -> str:

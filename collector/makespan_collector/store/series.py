@@ -6,12 +6,13 @@ a faster way uses them, and they are what a faster way is tested against.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pyarrow as pa
 
 from makespan_model.records import JobRun, PipelineRun, StepRun, pooled_path
+from makespan_model.vocabulary import SAMPLE_METRICS
 
 _RUN = (
     ("repository", pa.string()),
@@ -103,6 +104,19 @@ def quantiles_schema(metrics: Iterable[str]) -> pa.Schema:
     """
     counted = [*_JOB[:1], ("step", pa.string()), ("step_runs", pa.int64()), ("samples", pa.int64())]
     return pa.schema([*counted, *((name, pa.list_(pa.float64())) for name in metrics)])
+
+
+def check_asked(quantiles: Sequence[float], metrics: Sequence[str]) -> None:
+    """Let through what `Store.sample_quantiles` can be asked.
+
+    Raises:
+        ValueError: A quantile outside of 0 to 1, or a metric that samples do not have.
+    """
+    if not quantiles or not all(0 <= quantile <= 1 for quantile in quantiles):
+        raise ValueError(f"quantiles lie between 0 and 1, not {list(quantiles)}")
+    unknown = [name for name in metrics if name not in SAMPLE_METRICS]
+    if unknown:
+        raise ValueError(f"samples have no {unknown[0]!r}; they have {', '.join(SAMPLE_METRICS)}")
 
 
 def run_series_of(runs: Iterable[PipelineRun]) -> pa.Table:

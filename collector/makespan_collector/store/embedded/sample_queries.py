@@ -10,8 +10,7 @@ import pyarrow as pa
 from makespan_collector.store.embedded.merging import merged_samples
 from makespan_collector.store.embedded.queries import Place, query
 from makespan_collector.store.schema import SAMPLES
-from makespan_collector.store.series import quantiles_schema
-from makespan_model.vocabulary import SAMPLE_METRICS
+from makespan_collector.store.series import check_asked, quantiles_schema
 
 
 def sample_quantiles(root: Place, steps: pa.Table, quantiles: Sequence[float], metrics: Sequence[str]) -> pa.Table:
@@ -27,11 +26,7 @@ def sample_quantiles(root: Place, steps: pa.Table, quantiles: Sequence[float], m
     Raises:
         ValueError: A quantile outside of 0 to 1, or a metric that samples do not have.
     """
-    if not quantiles or not all(0 <= quantile <= 1 for quantile in quantiles):
-        raise ValueError(f"quantiles lie between 0 and 1, not {list(quantiles)}")
-    unknown = [name for name in metrics if name not in SAMPLE_METRICS]
-    if unknown:
-        raise ValueError(f"samples have no {unknown[0]!r}; they have {', '.join(SAMPLE_METRICS)}")
+    check_asked(quantiles, metrics)
     listed = f"[{', '.join(repr(float(quantile)) for quantile in quantiles)}]"
     values = "".join(f", quantile_cont({name}::DOUBLE, {listed}) AS {name}" for name in metrics)
 

@@ -6,17 +6,19 @@ that asks the embedded store. InfluxQL narrows what is fetched: by tags, by time
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 import pyarrow as pa
 
+from makespan_collector.store.influx.fetched import selection, table_of
 from makespan_collector.store.influx.points import (
     DETAIL_MEASUREMENT,
+    NO_VALUE,
     SAMPLE_MEASUREMENT,
     TREE_MEASUREMENT,
     quoted,
-    rows_of,
     shard_of,
     tag_value,
 )
@@ -24,8 +26,23 @@ from makespan_collector.store.influx.server import HISTORY, SAMPLES, Server
 from makespan_collector.store.schema import SAMPLES as SAMPLE_TABLE
 from makespan_collector.store.schema import SPANS, TableSchema
 
-_LONGEST_RUN_NS = 35 * 86_400 * 1_000_000_000
+LONGEST_RUN_NS: Final = 35 * 86_400 * 1_000_000_000
 """GitHub lets a run go on for 35 days: older spans do not belong to a run that starts later."""
+_IDS_A_QUERY = 100
+"""Ids one query looks for; each of them is compared with every point in its way."""
+_IDS_WORTH_IT = 1_000
+"""With more run ids than this, rows are fetched by time alone; the question looks at the ids again anyway."""
+ALL_COLUMNS = tuple(SPANS.columns.names)
+IDENTITY_COLUMNS = ("kind", "start_ns", "provider", "repository", "run_id", "attempt", "pipeline")
+"""What says which runs there are."""
+STEP_KEY_COLUMNS = (
+    *("seq", "trace_id", "span_id", *IDENTITY_COLUMNS),
+    *("job_id", "job_name", "step_path", "cpu_user_s", "cpu_system_s", "source", "state"),
+)
+TREE_COLUMNS = tuple(name for name in ALL_COLUMNS if name != "raw")
+SERIES_COLUMNS = tuple(
+    name for name in TREE_COLUMNS if name not in ("parent_span_id", "needs", "executables", "url", "job_run_id")
+)
 _ROWS_A_RUN = 400
 """Rows looked through for each run that is wanted; where that was too few, four times as many are."""
 
@@ -38,6 +55,7 @@ class InfluxRows:
         since_ns: Runs that started earlier may be left out.
         trace_ids: Rows of these traces alone.
         details: Fetch what is not in the tree of a run as well.
+        columns: Those of spans that the question looks at; the others are null.
     """
 
     server: Server
@@ -49,19 +67,43 @@ class InfluxRows:
     trace_ids: tuple[str, ...] | None = None
     span_id: str | None = None
     details: bool = False
+    columns: tuple[str, ...] = ALL_COLUMNS
 
     def rows(self, table: TableSchema) -> pa.Table:
         """See `queries.RowSource.rows`."""
         if table is SPANS:
-            tree = rows_of(table, self.server.ask(f'SELECT * FROM "{TREE_MEASUREMENT}" WHERE {self._tree()}', HISTORY))  # noqa: S608 (quoted)
-            if not self.details:
-                return tree
-            sql = f'SELECT * FROM "{DETAIL_MEASUREMENT}" WHERE {self._by_trace()}'  # noqa: S608
-            return pa.concat_tables([tree, rows_of(table, self.server.ask(sql, HISTORY))])
+            if self.trace_ids is None:
+                found = [self._fetch(SPANS, self.columns, TREE_MEASUREMENT, HISTORY, self._tree())]
+            else:
+                found = self._by_traces(SPANS, TREE_MEASUREMENT, HISTORY)
+            if self.details:
+                found += self._by_traces(SPANS, DETAIL_MEASUREMENT, HISTORY)
+            return pa.concat_tables(found)
         if table is SAMPLE_TABLE:
-            sql = f'SELECT * FROM "{SAMPLE_MEASUREMENT}" WHERE {self._by_trace()}'  # noqa: S608
-            return rows_of(table, self.server.ask(sql, SAMPLES))
+            found = self._by_traces(SAMPLE_TABLE, SAMPLE_MEASUREMENT, SAMPLES)
+            return pa.concat_tables(found)
         return table.columns.empty_table()
+
+    def _fetch(
+        self, table: TableSchema, columns: Sequence[str], measurement: str, policy: str, condition: str
+    ) -> pa.Table:
+        sql = f'SELECT {selection(columns)} FROM "{measurement}" WHERE {condition}'  # noqa: S608 (quoted)
+        return table_of(table, columns, self.server.ask_chunks(sql, policy))
+
+    def _by_traces(self, table: TableSchema, measurement: str, policy: str) -> list[pa.Table]:
+        """Rows of the traces, some traces a query; traces of one shard together."""
+        traces = sorted(set(self.trace_ids or ()))
+        columns = self.columns if table is SPANS else table.columns.names
+        found = [table.columns.empty_table()]
+        for first in range(0, len(traces), _IDS_A_QUERY):
+            part = traces[first : first + _IDS_A_QUERY]
+            conditions = ["time > 0", _any_of("trace_id", part)]
+            if measurement != TREE_MEASUREMENT:
+                conditions.append(_any_of("shard", sorted({shard_of(trace_id) for trace_id in part})))
+                if self.span_id is not None:
+                    conditions.append(_any_of("span_id", [self.span_id]))
+            found.append(self._fetch(table, columns, measurement, policy, " AND ".join(conditions)))
+        return found
 
     def newest(self, limit: int) -> InfluxRows:
         """The same, narrowed to the rows of the newest runs, so that a long history is not fetched for a few."""
@@ -85,35 +127,33 @@ class InfluxRows:
 
     def _tree(self) -> str:
         parts = ["time > 0"]
-        for tag, value in (("repository", self.repository), ("pipeline", self.pipeline)):
-            if value is not None:
-                parts.append(f'"{tag}" = {quoted(tag_value(value))}')
-        if self.run_ids is not None:
+        if self.repository is not None:
+            parts.append(_any_of("repository", [tag_value(self.repository)]))
+        if self.pipeline is not None:
+            # Some tellers of a step or job do not know of which pipeline it is.
+            parts.append(_any_of("pipeline", [tag_value(self.pipeline), NO_VALUE]))
+        if self.run_ids is not None and len(self.run_ids) <= _IDS_WORTH_IT:
             parts.append(_any_of("run_id", self.run_ids))
-        if self.trace_ids is not None:
-            parts.append(_any_of("trace_id", self.trace_ids))
         if self.since_ns is not None:
-            parts.append(f"time >= {max(0, self.since_ns - _LONGEST_RUN_NS)}")
+            parts.append(f"time >= {max(0, self.since_ns - LONGEST_RUN_NS)}")
         if self.until_ns is not None:
-            parts.append(f"time < {self.until_ns + _LONGEST_RUN_NS}")
-        return " AND ".join(parts)
-
-    def _by_trace(self) -> str:
-        traces = self.trace_ids or ()
-        shards = sorted({shard_of(trace_id) for trace_id in traces})
-        parts = ["time > 0", _any_of("shard", shards), _any_of("trace_id", traces)]
-        if self.span_id is not None:
-            parts.append(_any_of("span_id", [self.span_id]))
+            parts.append(f"time < {self.until_ns + LONGEST_RUN_NS}")
         return " AND ".join(parts)
 
 
 @dataclass(frozen=True, slots=True)
 class InfluxWindow:
-    """All rows whose time lies within a window, for copying: from `start_ns` to before `end_ns`, whole milliseconds."""
+    """All rows whose time lies within a window, for copying.
+
+    Attributes:
+        start_ns: The first instant, a whole millisecond; so is `end_ns`, which is not in it.
+        columns: Those that are looked at; None for all.
+    """
 
     server: Server
     start_ns: int
     end_ns: int
+    columns: tuple[str, ...] | None = None
 
     def rows(self, table: TableSchema) -> pa.Table:
         """See `queries.RowSource.rows`."""
@@ -123,8 +163,12 @@ class InfluxWindow:
         return self._of(table, SAMPLE_MEASUREMENT, SAMPLES) if table is SAMPLE_TABLE else table.columns.empty_table()
 
     def _of(self, table: TableSchema, measurement: str, policy: str) -> pa.Table:
-        sql = f'SELECT * FROM "{measurement}" WHERE time >= {self.start_ns} AND time < {self.end_ns}'  # noqa: S608
-        return rows_of(table, self.server.ask(sql, policy))
+        columns = self.columns or table.columns.names
+        sql = (
+            f'SELECT {selection(columns)} FROM "{measurement}" '  # noqa: S608
+            f"WHERE time >= {self.start_ns} AND time < {self.end_ns}"
+        )
+        return table_of(table, columns, self.server.ask_chunks(sql, policy))
 
 
 def time_bounds_ns(server: Server) -> tuple[int, int] | None:

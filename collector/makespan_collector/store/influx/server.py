@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -17,7 +18,6 @@ from influxdb_client.rest import ApiException
 from urllib3.exceptions import HTTPError
 from urllib3.util.retry import Retry
 
-from makespan_collector.store.influx.points import quoted
 from makespan_model.errors import InputError, UnavailableError
 
 _TIMEOUT_MS = 30_000
@@ -25,6 +25,8 @@ _BATCH_LINES = 5_000
 _RETRIES = 3
 _CHUNK_ROWS = 10_000
 _FIRST_WITH_V2_WRITE = (1, 8)
+_BEYOND_RETENTION = "points beyond retention policy"
+_TYPE_CONFLICT = "field type conflict"
 HISTORY = "history"
 """Retention policy (1.x) or the part of the bucket's name (2.x) of what is kept for years."""
 SAMPLES = "samples"
@@ -62,6 +64,14 @@ class Target:
         return f"{self.username}:{self.secret}" if self.username else self.secret
 
 
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A part of an answer: the columns' names, and the rows in their order."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+
+
 class Server:
     """A connection to it; connects when it is first used.
 
@@ -95,6 +105,26 @@ class Server:
         self._request("GET", "/ping")
 
     @property
+    def client(self) -> InfluxDBClient:
+        """The client, for what is asked of the server itself."""
+        return self._client
+
+    @contextmanager
+    def failures_told(self) -> Iterator[None]:
+        """What the client raises inside becomes an error of makespan.
+
+        Raises:
+            UnavailableError: The server does not answer, or not now.
+            InputError: It refuses.
+        """
+        try:
+            yield
+        except ApiException as error:
+            raise self._refused(error.status, str(error.body or error.reason)) from error
+        except (HTTPError, OSError) as error:
+            raise self._unreachable(error) from error
+
+    @property
     def version(self) -> tuple[int, ...]:
         """The server's version.
 
@@ -123,7 +153,10 @@ class Server:
             try:
                 self._writing.write(bucket=f"{self.target.database}/{policy}", record=batch, write_precision="ns")
             except ApiException as error:
-                raise self._refused(error.status, error.body or error.reason) from error
+                told = str(error.body or error.reason)
+                # The rest of the batch was written, and these would be deleted at once.
+                if _BEYOND_RETENTION not in told:
+                    raise self._refused(error.status, told) from error
             except (HTTPError, OSError) as error:
                 raise self._unreachable(error) from error
 
@@ -134,13 +167,31 @@ class Server:
             UnavailableError: The server does not answer, or not now.
             InputError: It does not take the query.
         """
+        for chunk in self.ask_chunks(sql, policy):
+            for values in chunk.rows:
+                yield dict(zip(chunk.columns, values, strict=True))
+
+    def ask_chunks(self, sql: str, policy: str | None = None) -> Iterator[Chunk]:
+        """The same, as it comes: a long answer is never whole in memory. Tags are not among the columns.
+
+        Raises:
+            UnavailableError: The server does not answer, or breaks off.
+            InputError: It does not take the query.
+        """
         parameters = {"db": self.target.database, "q": sql, "epoch": "ns", "chunked": "true"}
         parameters["chunk_size"] = str(_CHUNK_ROWS)
         if policy is not None:
             parameters["rp"] = policy
-        answer = self._request("POST", "/query", parameters)
-        for line in answer.data.splitlines():
-            yield from self._rows(line)
+        answer = self._request("POST", "/query", parameters, streamed=True)
+        try:
+            for line in answer:
+                yield from self._chunks(line)
+        except (HTTPError, OSError) as error:
+            raise self._unreachable(error) from error
+        finally:
+            # What was not read is not waited for.
+            answer.close()
+            answer.release_conn()
 
     def command(self, sql: str) -> None:
         """Carry out an InfluxQL statement that answers nothing.
@@ -152,84 +203,50 @@ class Server:
         for _ in self.ask(sql):
             pass
 
+    def configure(self, path: str, body: Mapping[str, str]) -> None:
+        """Have the server make something; that it is there already is as good.
+
+        Raises:
+            UnavailableError: It does not answer.
+            InputError: It refuses.
+        """
+        headers = {"Authorization": f"Bearer {self.target.secret}"} if self.target.secret else {}
+        try:
+            answer = self._http.request("POST", self.target.url.rstrip("/") + path, json=dict(body), headers=headers)
+        except (HTTPError, OSError) as error:
+            raise self._unreachable(error) from error
+        if answer.status >= HTTPStatus.BAD_REQUEST and answer.status != HTTPStatus.CONFLICT:
+            raise self._refused(answer.status, answer.data.decode("utf-8", "replace"))
+
     def close(self) -> None:
         """Let go of the connections; a second call does nothing."""
         self._client.close()
         self._http.clear()
 
-    def make(self, *, samples_days: int) -> None:
-        """Make database and retention policies (1.x), or buckets and their names for InfluxQL (2.x); idempotent.
-
-        Args:
-            samples_days: How long samples are kept; the history is kept for ever.
-
-        Raises:
-            UnavailableError: The server does not answer.
-            InputError: It refuses.
-        """
-        if self.version >= (2, 0):
-            self._make_buckets(samples_days)
-            return
-        name = f'"{self.target.database}"'
-        self.command(f"CREATE DATABASE {name}")
-        known = {row["name"] for row in self.ask(f"SHOW RETENTION POLICIES ON {name}")}
-        for policy, duration, default in ((HISTORY, "INF", " DEFAULT"), (SAMPLES, f"{samples_days}d", "")):
-            verb = "ALTER" if policy in known else "CREATE"
-            self.command(
-                f'{verb} RETENTION POLICY "{policy}" ON {name} DURATION {duration} REPLICATION 1'
-                f"{' SHARD DURATION 52w' if policy == HISTORY else ''}{default}"
-            )
-
-    def _make_buckets(self, samples_days: int) -> None:
-        from influxdb_client import BucketRetentionRules, DBRPCreate
-        from influxdb_client.service.dbr_ps_service import DBRPsService
-
-        try:
-            buckets = self._client.buckets_api()
-            organisation = next(iter(self._client.organizations_api().find_organizations(org=self.target.org)))
-            for policy, seconds in ((HISTORY, 0), (SAMPLES, samples_days * 86_400)):
-                name = f"{self.target.database}/{policy}"
-                bucket = buckets.find_bucket_by_name(name)
-                if bucket is None:
-                    rules = [BucketRetentionRules(type="expire", every_seconds=seconds)]
-                    bucket = buckets.create_bucket(bucket_name=name, retention_rules=rules, org=self.target.org)
-                    mapping = DBRPCreate(
-                        bucket_id=bucket.id,
-                        database=self.target.database,
-                        retention_policy=policy,
-                        default=policy == HISTORY,
-                        org_id=organisation.id,
-                    )
-                    DBRPsService(self._client.api_client).post_dbrp(mapping)
-        except ApiException as error:
-            raise self._refused(error.status, error.body or error.reason) from error
-        except (HTTPError, OSError) as error:
-            raise self._unreachable(error) from error
-
-    def _rows(self, line: bytes) -> Iterator[dict[str, Any]]:
-        if not line:
+    def _chunks(self, line: bytes) -> Iterator[Chunk]:
+        if not line.strip():
             return
         try:
             answer = json.loads(line)
         except ValueError as error:
             raise UnavailableError(f"{self.target.url} broke off in the middle of an answer: {error}") from error
-        if "error" in answer:
-            raise InputError(f"{self.target.url}: {answer['error']}")
-        for result in answer.get("results", ()):
-            if "error" in result:
-                raise InputError(f"{self.target.url}: {result['error']}")
-            for series in result.get("series", ()):
-                tags: Mapping[str, str] = series.get("tags", {})
-                for values in series["values"]:
-                    yield {**tags, **dict(zip(series["columns"], values, strict=True))}
+        for told in (answer, *answer.get("results", ())):
+            if "error" in told:
+                raise InputError(f"{self.target.url}: {told['error']}")
+            for series in told.get("series", ()):
+                yield Chunk(series["columns"], series["values"])
 
-    def _request(self, method: str, path: str, parameters: Mapping[str, str] | None = None) -> urllib3.BaseHTTPResponse:
+    def _request(
+        self, method: str, path: str, parameters: Mapping[str, str] | None = None, *, streamed: bool = False
+    ) -> urllib3.BaseHTTPResponse:
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         if self.target.token:
             headers["Authorization"] = f"Token {self.target.token}"
         body = urlencode(parameters) if parameters else None
         try:
-            answer = self._http.request(method, self.target.url.rstrip("/") + path, body=body, headers=headers)
+            answer = self._http.request(
+                method, self.target.url.rstrip("/") + path, body=body, headers=headers, preload_content=not streamed
+            )
         except (HTTPError, OSError) as error:
             raise self._unreachable(error) from error
         if answer.status >= HTTPStatus.BAD_REQUEST:
@@ -243,6 +260,9 @@ class Server:
             return UnavailableError(message)
         if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND):
             return UnavailableError(f"{message}; check the token, and run `makespan store init`")
+        if _TYPE_CONFLICT in told:
+            # Nothing is wrong with what was sent: somebody else writes into this database.
+            return UnavailableError(f"{message}; give makespan a database of its own")
         return InputError(message)
 
     def _unreachable(self, error: Exception) -> UnavailableError:
@@ -262,9 +282,3 @@ def _write_as_before_1_8(client: Any) -> None:
         return call(path, method, path_params, query, *rest, **more)
 
     api.call_api = mapped
-
-
-def condition(**values: str | None) -> str:
-    """An InfluxQL condition that all the values given are equal; always true without any."""
-    given = [f'"{name}" = {quoted(value)}' for name, value in values.items() if value is not None]
-    return " AND ".join(given) or "time > 0"

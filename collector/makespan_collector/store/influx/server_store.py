@@ -14,12 +14,19 @@ from makespan_collector.store.embedded import (
     detail_queries,
     evidence_queries,
     run_queries,
-    sample_queries,
     series_queries,
 )
 from makespan_collector.store.embedded.series_queries import Chosen
+from makespan_collector.store.influx import sample_summaries
 from makespan_collector.store.influx.points import sample_lines, span_lines
-from makespan_collector.store.influx.row_source import InfluxRows
+from makespan_collector.store.influx.row_source import (
+    IDENTITY_COLUMNS,
+    SERIES_COLUMNS,
+    STEP_KEY_COLUMNS,
+    TREE_COLUMNS,
+    InfluxRows,
+)
+from makespan_collector.store.influx.sample_summaries import summary_lines
 from makespan_collector.store.influx.server import HISTORY, SAMPLES, Server
 from makespan_collector.store.rows import SpanRow
 from makespan_collector.store.schema import Samples, Spans
@@ -52,6 +59,7 @@ class InfluxStore:
             self._server.write(list(span_lines(spans)), HISTORY)
         if len(samples):
             self._server.write(list(sample_lines(samples)), SAMPLES)
+            self._server.write(list(summary_lines(samples)), HISTORY)
 
     def status(self) -> StoreStatus:
         """See `ReportsStatus.status`: the server keeps the files, so whether it answers is all that is known."""
@@ -74,7 +82,7 @@ class InfluxStore:
     ) -> list[PipelineRun]:
         """See `Store.runs`."""
         ids = None if run_ids is None else tuple(run_ids)
-        rows = InfluxRows(self._server, repository, pipeline, ids, since_ns, until_ns)
+        rows = InfluxRows(self._server, repository, pipeline, ids, since_ns, until_ns, columns=TREE_COLUMNS)
         if limit is not None and ids is None and until_ns is None:
             rows = rows.newest(limit)
         return run_queries.runs(
@@ -97,7 +105,7 @@ class InfluxStore:
         until_ns: int | None = None,
     ) -> pa.Table:
         """See `Store.run_series`."""
-        rows = InfluxRows(self._server, repository, pipeline, None, since_ns, until_ns)
+        rows = self._narrowed(repository, pipeline, since_ns, until_ns, SERIES_COLUMNS)
         return series_queries.run_series(rows, Chosen(repository, pipeline, since_ns, until_ns), now_ns=time.time_ns())
 
     def job_series(
@@ -109,7 +117,7 @@ class InfluxStore:
         until_ns: int | None = None,
     ) -> pa.Table:
         """See `Store.job_series`."""
-        rows = InfluxRows(self._server, repository, pipeline, None, since_ns, until_ns)
+        rows = self._narrowed(repository, pipeline, since_ns, until_ns, SERIES_COLUMNS)
         return series_queries.job_series(rows, Chosen(repository, pipeline, since_ns, until_ns), now_ns=time.time_ns())
 
     def step_series(
@@ -121,7 +129,7 @@ class InfluxStore:
         until_ns: int | None = None,
     ) -> pa.Table:
         """See `Store.step_series`."""
-        rows = InfluxRows(self._server, repository, pipeline, None, since_ns, until_ns)
+        rows = self._narrowed(repository, pipeline, since_ns, until_ns, SERIES_COLUMNS)
         return series_queries.step_series(rows, Chosen(repository, pipeline, since_ns, until_ns), now_ns=time.time_ns())
 
     def sample_quantiles(
@@ -135,18 +143,21 @@ class InfluxStore:
         metrics: Sequence[str] = ("cpu_cores", "memory_bytes"),
     ) -> pa.Table:
         """See `Store.sample_quantiles`."""
-        rows = InfluxRows(self._server, repository, pipeline, None, since_ns, until_ns)
+        rows = self._narrowed(repository, pipeline, since_ns, until_ns, STEP_KEY_COLUMNS)
         steps = series_queries.step_keys(rows, Chosen(repository, pipeline, since_ns, until_ns))
-        sampled = InfluxRows(self._server, trace_ids=tuple(steps["trace_id"].unique().to_pylist()))
-        return sample_queries.sample_quantiles(sampled, steps, quantiles, metrics)
+        return sample_summaries.sample_quantiles(self._server, steps, quantiles, metrics)
 
     def pipelines(self) -> list[PipelineSummary]:
         """See `Store.pipelines`."""
-        return run_queries.pipelines(InfluxRows(self._server))
+        return run_queries.pipelines(InfluxRows(self._server, columns=IDENTITY_COLUMNS))
 
     def samples(self, trace_id: str, span_id: str) -> list[Sample]:
         """See `Store.samples`."""
         return run_queries.samples(InfluxRows(self._server, trace_ids=(trace_id,), span_id=span_id), trace_id, span_id)
+
+    def samples_of(self, trace_ids: Collection[str]) -> dict[tuple[str, str], list[Sample]]:
+        """See `ReadsManySamples.samples_of`."""
+        return run_queries.samples_of(InfluxRows(self._server, trace_ids=tuple(trace_ids)), trace_ids)
 
     def tests(self, trace_ids: Collection[str], *, step_span_id: str | None = None) -> list[TestRun]:
         """See `Store.tests`."""
@@ -161,6 +172,16 @@ class InfluxStore:
     def details(self, trace_ids: Collection[str]) -> list[SpanRow]:
         """See `Store.details`."""
         return detail_queries.details(InfluxRows(self._server, trace_ids=tuple(trace_ids), details=True), trace_ids)
+
+    def _narrowed(
+        self,
+        repository: str | None,
+        pipeline: str | None,
+        since_ns: int | None,
+        until_ns: int | None,
+        columns: tuple[str, ...],
+    ) -> InfluxRows:
+        return InfluxRows(self._server, repository, pipeline, None, since_ns, until_ns, columns=columns)
 
     def compact(self) -> None:
         """Do nothing: the server compacts by itself."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from makespan_collector.store.contract import Store
+from makespan_collector.store.influx.provisioning import provide
 from makespan_collector.store.influx.server import Server, Target
 from makespan_collector.store.influx.server_store import InfluxStore
 from makespan_collector.store.opening import open_store
@@ -27,7 +28,7 @@ def influxd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Influxd]:
 def influx_server(influxd: Influxd) -> Server:
     """A connection to a database of its own."""
     server = Server(Target(influxd.url, database=f"makespan_{next(_databases)}"))
-    server.make(samples_days=36_500)
+    provide(server, samples_days=36_500)
     return server
 
 

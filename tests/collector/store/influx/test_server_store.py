@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from makespan_collector.store.influx.provisioning import provide
 from makespan_collector.store.influx.server import HISTORY, SAMPLES, Server, Target
 from makespan_collector.store.influx.server_store import InfluxStore
 from makespan_collector.store.rows import SampleRow, SpanRow
@@ -33,7 +34,7 @@ def influxd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Influxd]:
 
 def _store(url: str, database: str = "makespan") -> InfluxStore:
     server = Server(Target(url, database=database))
-    server.make(samples_days=36_500)
+    provide(server, samples_days=36_500)
     return InfluxStore(server)
 
 
