@@ -189,7 +189,7 @@ def _with_attribute(value: bytes) -> bytes:
     """A good request with one more attribute, whose `AnyValue` is these bytes."""
     attribute = _field(1, b"key") + _field(2, value)
     extra = _field(1, _field(2, _field(2, _field(9, attribute))))
-    return step_request().SerializeToString() + extra
+    return bytes(step_request().SerializeToString()) + extra
 
 
 @pytest.mark.parametrize("depth", [200, 20_000])
