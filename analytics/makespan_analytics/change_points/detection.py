@@ -17,7 +17,7 @@ from makespan_analytics.change_points.robustness import (
     noise_levels,
     without_outliers,
 )
-from makespan_analytics.change_points.segmentation import SHORTEST, Segmentation, highest_cusums, threshold
+from makespan_analytics.change_points.segmentation import SHORTEST, Segmentation, stands_out
 from makespan_analytics.change_points.series import (
     Indices,
     Values,
@@ -159,7 +159,7 @@ def _with_candidates(members: Sequence[_Given]) -> Iterator[tuple[_Given, Floats
     # Centred first: the digits of small changes of large values would be lost in the sums.
     smooth -= smooth.mean(axis=1)[:, np.newaxis]
     smooth /= noise[:, np.newaxis]
-    for row in np.flatnonzero(highest_cusums(smooth) > threshold(rows.shape[1])):
+    for row in np.flatnonzero(stands_out(smooth)):
         yield members[int(changing[row])], smooth[row]
 
 

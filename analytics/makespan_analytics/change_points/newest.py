@@ -31,6 +31,8 @@ _DAY_NS = 86_400_000_000_000
 _DAYS = 7
 _FEWEST_OF_A_DAY = 3
 """Values of one weekday that its median is taken of."""
+_LEAST_SCATTER = 1e-100
+"""Of a level of zeros, so that a score remains a number."""
 _STRONG = 6.0
 """Difference of the Schwarz criterion from which evidence is strong (Kass and Raftery, JASA 90, 1995, section 3.2)."""
 
@@ -116,7 +118,7 @@ def _compared(known: Floats, days: npt.NDArray[np.int64] | None, newest: int, mi
     left = known - usual
     residuals, noise = _smooth(left[:count])
     residuals -= residuals.mean()
-    scatter = max(noise, float(np.std(residuals)), np.finfo(np.float64).tiny)
+    scatter = max(noise, float(np.std(residuals)), _LEAST_SCATTER)
     inflation = _believed_inflation(residuals, 1)
     newest_left, center = median(left[count:]), median(left[:count])
     expected = center + median(usual[count:])

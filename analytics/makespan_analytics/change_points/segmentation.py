@@ -1,7 +1,9 @@
 """A series cut into segments of one level each.
 
 1. Binary segmentation on the standardised CUSUM (Scott and Knott, Biometrics 30, 1974; Vostrikova, 1981) proposes
-   points with the noise of first differences, which sees no dependence.
+   points with the noise of first differences, which sees no dependence. One split cannot see a level that is left again
+   soon, such as a regression repaired the next day; so both ends of an excursion are proposed as well, as in circular
+   binary segmentation (Olshen et al., Biostatistics 5, 2004).
 2. The points are judged again from all of the segments at once: the weakest goes, again and again, while it does not
    stand out from the long-run noise around the levels; the others move to their best place between their neighbours;
    until nothing changes.
@@ -11,6 +13,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from itertools import pairwise
 from math import exp, inf, log, sqrt
 
 import numpy as np
@@ -23,6 +27,10 @@ SHORTEST = 5
 _THRESHOLD = 1.3
 """Times sqrt(2 log n), the height that the largest CUSUM of n independent normal values stays under: the larger of the
 two constants that Fryzlewicz (Annals of Statistics 42, 2014, section 4) recommends."""
+_OF_AN_EXCURSION = sqrt(2.0)
+"""Times that threshold for an excursion: it has two free ends, so that n is squared in sqrt(2 log n)."""
+_WIDTH_RATIO = 2
+"""Of one tried width of an excursion to the next: a true one is within sqrt(2) of one, and 84 % as high there."""
 _LEAST_VISIBLE = 0.8
 """Standard deviations that levels differ by at least: what Cohen (Statistical Power Analysis, 1988, section 2.2) calls
 a large effect. Long histories prove far smaller ones, which no annotator marks and no look at the runs confirms."""
@@ -36,15 +44,31 @@ def threshold(count: int) -> float:
     return _THRESHOLD * sqrt(2.0 * log(count))
 
 
-def highest_cusums(rows: Floats) -> Floats:
-    """Of each row, centred on its mean: the standardised CUSUM at the best single split."""
+def stands_out(rows: Floats) -> Flags:
+    """Whether anything is to be proposed in each row, centred on its mean."""
     count = rows.shape[1]
+    sums = np.zeros((len(rows), count + 1))
+    np.cumsum(rows, axis=1, out=sums[:, 1:])
     lefts = np.arange(SHORTEST, count - SHORTEST + 1, dtype=np.float64)
-    partial = np.cumsum(rows, axis=1)[:, SHORTEST - 1 : count - SHORTEST]
-    partial *= partial
+    partial = sums[:, SHORTEST : count - SHORTEST + 1] ** 2
     partial /= lefts * (count - lefts)
-    heights: Floats = np.sqrt(partial.max(axis=1) * count)
-    return heights
+    least = threshold(count)
+    found: Flags = partial.max(axis=1) * count > least * least
+    for width, scale in _widths(count):
+        moved = sums[:, width:] - sums[:, :-width]
+        found |= np.maximum(moved.max(axis=1), -moved.min(axis=1)) * scale > least
+    return found
+
+
+@lru_cache(maxsize=1024)
+def _widths(count: int) -> tuple[tuple[int, float], ...]:
+    """Widths of excursions among `count` values, each with the factor from its sum to a height like that of a split."""
+    found: list[tuple[int, float]] = []
+    width = SHORTEST
+    while width <= count / 2 and count >= 3 * SHORTEST:
+        found.append((width, 1.0 / sqrt(width * (1.0 - width / count)) / _OF_AN_EXCURSION))
+        width *= _WIDTH_RATIO
+    return tuple(found)
 
 
 class Segmentation:
@@ -104,10 +128,32 @@ class Segmentation:
         while pending:
             start, end = pending.pop()
             here, height = self._best_split(start, end)
-            if height > least:
-                self.points.append(here)
-                pending += [(start, here), (here, end)]
+            cuts = [here] if height > least else self._excursion(start, end, least)
+            if cuts:
+                self.points += cuts
+                borders = [start, *cuts, end]
+                pending += pairwise(borders)
         self.points.sort()
+
+    def _excursion(self, start: int, end: int, least: float) -> list[int]:
+        """Ends of the highest excursion between two borders, where they leave room for segments; none under `least`."""
+        sums, ends = self._sums[start : end + 1], (0, 0)
+        level = float(sums[-1] - sums[0]) / (end - start)
+        for width, scale in _widths(end - start):
+            moved = sums[width:] - sums[:-width]
+            usual = level * width
+            up, down = float(moved.max()) - usual, usual - float(moved.min())
+            if max(up, down) * scale > least:
+                least = max(up, down) * scale
+                first = start + int(np.argmax(moved) if up >= down else np.argmin(moved))
+                ends = (first, first + width)
+        return sorted({place for place in map(self._start_before, ends) if start + SHORTEST <= place <= end - SHORTEST})
+
+    def _start_before(self, place: int) -> int:
+        """The last place up to this one where a segment may begin; the first value of all where there is none."""
+        if self._starts is None:
+            return place
+        return int(np.flatnonzero(self._starts[: place + 1]).max(initial=0))
 
     def _best_split(self, start: int, end: int) -> tuple[int, float]:
         """Where the CUSUM between two borders is highest, and how high; height 0 where there is no room."""

@@ -15,7 +15,7 @@ from makespan_analytics.change_points.robustness import (
     running_medians,
     without_outliers,
 )
-from makespan_analytics.change_points.segmentation import SHORTEST, Segmentation, highest_cusums, threshold
+from makespan_analytics.change_points.segmentation import SHORTEST, Segmentation, stands_out, threshold
 
 
 def _cut(values: Floats, points: list[int]) -> list[Floats]:
@@ -41,10 +41,23 @@ def _slow_proposals(values: Floats, least: float, offset: int = 0) -> list[int]:
     if len(values) < 2 * SHORTEST:
         return []
     place, height = _slow_split(values)
-    if height <= least:
-        return []
-    before = _slow_proposals(values[:place], least, offset)
-    return [*before, offset + place, *_slow_proposals(values[place:], least, offset + place)]
+    cuts = [place] if height > least else _slow_excursion(values, least)
+    borders = [0, *cuts, len(values)]
+    found = [offset + cut for cut in cuts]
+    for start, end in pairwise(borders) if cuts else []:
+        found += _slow_proposals(values[start:end], least, offset + start)
+    return sorted(found)
+
+
+def _slow_excursion(values: Floats, least: float) -> list[int]:
+    """By trying every place of every width, against the whole; an excursion has to be the square root of 2 higher."""
+    count, best = len(values), (least, 0, 0)
+    for width in [5 * 2**doubling for doubling in range(20)]:
+        for start in range(count - width + 1) if 2 * width <= count and count >= 3 * SHORTEST else []:
+            beyond = abs(float(np.sum(values[start : start + width] - values.mean())))
+            height = beyond / math.sqrt(width * (1 - width / count)) / math.sqrt(2)
+            best = max(best, (height, start, start + width), key=lambda found: found[0])
+    return [place for place in best[1:] if SHORTEST <= place <= count - SHORTEST]
 
 
 def _slow_moves(values: Floats, points: list[int]) -> list[int]:
@@ -113,6 +126,21 @@ def test_a_drift_has_no_points(slope: float) -> None:
     assert Segmentation(values - values.mean()).find() == []
 
 
+@pytest.mark.parametrize("runs", [6, 10, 30])
+def test_a_regression_that_is_repaired_soon_is_found_in_a_long_history(runs: int) -> None:
+    values = np.random.default_rng(2).normal(0.0, 1.0, 500)
+    values[240 : 240 + runs] += 5.0
+
+    assert Segmentation(values - values.mean()).find() == pytest.approx([240, 240 + runs], abs=1)
+
+
+def test_a_short_regression_is_found_by_commits_as_well() -> None:
+    values = np.random.default_rng(2).normal(0.0, 1.0, 500)
+    values[240:252] += 6.0
+
+    assert Segmentation(values - values.mean(), np.arange(500) % 4 == 0).find() == [240, 252]
+
+
 def test_a_staircase_is_no_drift() -> None:
     values = np.repeat([0.0, 5.0, 10.0, 15.0], 40) + np.random.default_rng(2).normal(0.0, 1.0, 160)
 
@@ -123,7 +151,7 @@ def test_a_difference_that_nobody_sees_is_no_point_however_long_the_history() ->
     values = np.repeat([0.0, 0.5], 2_000) + np.random.default_rng(2).normal(0.0, 1.0, 4_000)
     values -= values.mean()
 
-    assert highest_cusums(values[np.newaxis])[0] > threshold(4_000)
+    assert stands_out(values[np.newaxis])[0]
     assert Segmentation(values).find() == []
 
 
