@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from makespan_model.records import StepRun
 
-_TOLERATED_NS = 2_000_000_000
+TOLERATED_NS = 2_000_000_000
 """Providers tell whole seconds, rounded down at either end; within two of them no clock is wrong."""
 
 
@@ -29,7 +29,7 @@ def clock_offset_ns(steps: Sequence[StepRun], start_ns: int, end_ns: int) -> int
         return 0
     ahead_ns = max(step.end_ns for step in steps) - end_ns
     behind_ns = start_ns - min(step.start_ns for step in steps)
-    if max(ahead_ns, behind_ns) <= _TOLERATED_NS:
+    if max(ahead_ns, behind_ns) <= TOLERATED_NS:
         return 0
     if ahead_ns > 0 and behind_ns > 0:
         return (ahead_ns - behind_ns) // 2

@@ -130,7 +130,7 @@ class Store(Protocol):
         since_ns: int | None = None,
         until_ns: int | None = None,
     ) -> pa.Table:
-        """One row a step of each of these runs: `series.STEP_SERIES`; times are those its worker's clock said."""
+        """One row a step of each of these runs: `series.STEP_SERIES`."""
 
     def sample_quantiles(
         self,

@@ -7,6 +7,7 @@ __all__ = [
     "evidence_queries",
     "group_commit",
     "inspection",
+    "job_renaming",
     "log_segment",
     "merging",
     "queries",

@@ -9,6 +9,8 @@ import duckdb
 import pyarrow as pa
 
 from makespan_collector.store.assembly import CLOSED_AFTER_NS, PLAIN, SEVERITY
+from makespan_collector.store.clock_skew import TOLERATED_NS
+from makespan_collector.store.embedded.job_renaming import NEEDED, rename_jobs
 from makespan_collector.store.embedded.merging import merged_rows
 from makespan_collector.store.embedded.queries import Place, query
 from makespan_collector.store.rows import PROVIDER_SOURCES, RUN_TREE, SpanKind
@@ -20,20 +22,11 @@ _IDENTITY = ("provider", "repository", "run_id", "attempt")
 _COLUMNS = (
     *("kind", "name", "start_ns", "end_ns", "queued_ns", "provider", "repository", "run_id", "attempt", "pipeline"),
     *("ref", "commit", "event", "actor", "change", "source", "state", "result", "job_id", "job_name", "worker"),
+    "job_run_id",
     *("runner_labels", "step_path", "step_index", "step_kind", "exit_code", "cache_outcome"),
     *("cpu_user_s", "cpu_system_s", *(name for name, _ in MEASURED)),
 )
-_KEY_COLUMNS = (
-    "kind",
-    "start_ns",
-    "end_ns",
-    "cpu_user_s",
-    "cpu_system_s",
-    "job_id",
-    "job_name",
-    "step_path",
-    *_IDENTITY,
-)
+_KEY_COLUMNS = (*NEEDED, "cpu_user_s", "cpu_system_s", "step_path", *_IDENTITY)
 _OURS = f"kind IN ({', '.join(repr(kind.value) for kind in RUN_TREE)})"
 _PROVIDERS = ", ".join(repr(source) for source in PROVIDER_SOURCES)
 # Of several spans of one run or job: ended before running, the provider's before others', the longest heard of.
@@ -103,7 +96,8 @@ def step_series(root: Place, chosen: Chosen, *, now_ns: int) -> pa.Table:
     sql = f"""
         SELECT {_run_columns()}, j.job_id, j.job_name,
             {_POOLED} AS step, s.step_path, s.name AS step_name, s.step_index,
-            s.step_kind, s.start_ns, s.result, s.exit_code, s.cache_outcome,
+            s.step_kind, greatest(0, s.start_ns - j.clock_offset_ns) AS start_ns,
+            s.result, s.exit_code, s.cache_outcome,
             (s.end_ns - s.start_ns) / 1e9 AS duration_s, j.queue_s, s.cpu_s, {measured}
         FROM steps s JOIN jobs j USING (run, job_name) JOIN runs r USING (run)
         ORDER BY r.start_ns, r.run_id, r.attempt, j.start_ns, j.job_name, s.start_ns, coalesce(s.step_index, 0),
@@ -163,6 +157,7 @@ def _choose(connection: duckdb.DuckDBPyConnection, chosen: Chosen, columns: Sequ
         """,  # noqa: S608 (values are parameters)
         asked,
     )
+    rename_jobs(connection, "told")
 
 
 def _put_together(connection: duckdb.DuckDBPyConnection, now_ns: int) -> None:
@@ -211,7 +206,13 @@ _JOBS = f"""
         CASE WHEN s.span_id IS NULL THEN t.runner_labels ELSE s.runner_labels END AS runner_labels,
         -- greatest() alone takes null for nothing said, and would answer 0.
         CASE WHEN s.queued_ns IS NOT NULL THEN greatest(0, (s.start_ns - s.queued_ns) / 1e9) END AS queue_s,
-        coalesce(t.steps, 0) AS steps, t.cpu_s
+        coalesce(t.steps, 0) AS steps, t.cpu_s,
+        t.end_ns - s.end_ns AS ahead_ns, s.start_ns - t.start_ns AS behind_ns,
+        -- What `clock_skew.clock_offset_ns` does.
+        CASE WHEN s.source NOT IN ({_PROVIDERS}) OR s.state IS NOT NULL OR s.source IS NULL THEN 0
+            WHEN greatest(ahead_ns, behind_ns) <= {TOLERATED_NS} THEN 0
+            WHEN ahead_ns > 0 AND behind_ns > 0 THEN floor((ahead_ns - behind_ns) / 2)::BIGINT
+            WHEN ahead_ns > 0 THEN ahead_ns ELSE -behind_ns END AS clock_offset_ns
     FROM spans s FULL JOIN totals t USING (run, job_name)
 """  # noqa: S608 (constants)
 _RUNS = f"""

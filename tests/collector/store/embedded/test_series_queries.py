@@ -92,6 +92,21 @@ def test_two_senders_of_one_run_are_one_run_with_the_steps_of_the_better_measure
     assert store.step_series()["cpu_s"].to_pylist() == [2.0, 1.0, 6.0]
 
 
+def test_a_job_that_the_provider_names_differently_is_one_job(store: Store) -> None:
+    rows = [replace(row, worker="w1", source="otlp") for row in run_rows("1", {"unit": JOBS["test"]})]
+    told = [
+        replace(row, source="github-api", worker="w1", job_name="Unit tests", job_id="Unit tests", span_id="c" * 16)
+        for row in rows
+        if row.kind is SpanKind.JOB
+    ]
+    store.append(spans=[row for row in rows if row.kind is SpanKind.STEP])
+    store.append(spans=told)
+
+    assert_like_assembled(store)
+    assert set(store.step_series()["job_name"].to_pylist()) == {"unit"}
+    assert store.job_series().num_rows == 1
+
+
 def test_filters_are_those_of_runs(store: Store) -> None:
     for number in (1, 2, 3):
         store.append(spans=run_rows(str(number), JOBS, start_ns=EPOCH + number * SECOND))
@@ -162,3 +177,16 @@ def test_series_hold_what_their_schemas_say() -> None:
     for schema in (series.RUN_SERIES, series.JOB_SERIES, series.STEP_SERIES):
         assert len(set(schema.names)) == len(schema.names)
         assert pa.types.is_float64(schema.field("duration_s").type)
+
+
+def test_steps_of_a_worker_whose_clock_is_off_lie_in_the_job_the_provider_saw(store: Store) -> None:
+    rows = run_rows("1", JOBS)
+    ahead = [
+        replace(row, start_ns=row.start_ns + 60 * SECOND, end_ns=row.end_ns + 60 * SECOND)
+        for row in rows
+        if row.kind is SpanKind.STEP
+    ]
+    store.append(spans=[*ahead, *(replace(row, source="github-api") for row in rows if row.kind is SpanKind.JOB)])
+
+    assert_like_assembled(store)
+    assert min(store.step_series()["start_ns"].to_pylist()) == EPOCH
