@@ -8,7 +8,7 @@ rows are written, so it is found out when they are read, whichever came first.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from makespan_collector.store.rows import PROVIDER_SOURCES, SpanKind
@@ -30,6 +30,8 @@ def under_one_name(spans: Sequence[Row]) -> Sequence[Row]:
     Args:
         spans: Of one run; its own span is not among them.
     """
+    # Rows come in no particular order, and what is found must not depend on it.
+    spans = sorted(spans, key=_place)
     jobs = [span for span in spans if span["kind"] == SpanKind.JOB and span["source"] in PROVIDER_SOURCES]
     measured: dict[tuple[str, str | None], list[Row]] = defaultdict(list)
     for span in spans:
@@ -37,20 +39,28 @@ def under_one_name(spans: Sequence[Row]) -> Sequence[Row]:
             measured[span["job_name"], span["job_run_id"]].append(span)
     if not jobs or not measured:
         return spans
-    renamed, moved = _renamings(jobs, measured)
+    names = {span["job_name"] for span in spans if span["source"] in PROVIDER_SOURCES}
+    renamed, moved = _renamings(jobs, names, measured)
     named = [_named(span, renamed, moved) for span in spans] if renamed or moved else spans
     return _each_step_once(named)
 
 
+def _place(span: Row) -> tuple[int, int, str, str]:
+    return span["start_ns"], -span["end_ns"], span["trace_id"], span["span_id"]
+
+
 def _renamings(
-    jobs: Sequence[Row], measured: Mapping[tuple[str, str | None], Sequence[Row]]
+    jobs: Sequence[Row], names: Set[str], measured: Mapping[tuple[str, str | None], Sequence[Row]]
 ) -> tuple[dict[str, Row], dict[tuple[str, str | None], Row]]:
     """The provider's jobs by their name with a step that has the agent's; the agent's jobs with the provider's one."""
-    names = {job["job_name"] for job in jobs}
+    known = {name for name, _ in measured}
     renamed: dict[str, Row] = {}
     moved: dict[tuple[str, str | None], Row] = {}
     for (name, run_id), steps in measured.items():
-        job = _job_of(steps, run_id, jobs, is_known=name in names)
+        # What both call alike is settled already, and no other job can be it.
+        job = _job_of_id(run_id, jobs)
+        if job is None and name not in names:
+            job = _job_of_runner(steps, [one for one in jobs if one["job_name"] not in known])
         if job is None or job["job_name"] == name:
             continue
         if name in names:
@@ -60,13 +70,13 @@ def _renamings(
     return renamed, moved
 
 
-def _job_of(steps: Sequence[Row], run_id: str | None, jobs: Sequence[Row], *, is_known: bool) -> Row | None:
-    if run_id is not None:
-        told = next((job for job in jobs if job["job_run_id"] == run_id), None)
-        if told is not None:
-            return told
+def _job_of_id(run_id: str | None, jobs: Sequence[Row]) -> Row | None:
+    return None if run_id is None else next((job for job in jobs if job["job_run_id"] == run_id), None)
+
+
+def _job_of_runner(steps: Sequence[Row], jobs: Sequence[Row]) -> Row | None:
     worker = steps[0]["worker"]
-    if is_known or worker is None:
+    if worker is None:
         return None
     start_ns, end_ns = min(step["start_ns"] for step in steps), max(step["end_ns"] for step in steps)
     found = [
@@ -93,19 +103,23 @@ def _each_step_once(spans: Sequence[Row]) -> Sequence[Row]:
     for span in spans:
         if span["kind"] == SpanKind.STEP:
             steps[span["job_name"]][span["source"] in PROVIDER_SOURCES].append(span)
-    indices: dict[str, int] = {}
-    dropped: set[str] = set()
+    indices: dict[tuple[str, str], int] = {}
+    dropped: set[tuple[str, str]] = set()
     for measured, told in steps.values():
         for step in told:
-            same = next((own for own in measured if own["span_id"] not in indices and _is_same(step, own)), None)
+            same = next((own for own in measured if _key(own) not in indices and _is_same(step, own)), None)
             if same is not None and step["step_index"] is not None:
-                indices[same["span_id"]] = step["step_index"]
-                dropped.add(step["span_id"])
+                indices[_key(same)] = step["step_index"]
+                dropped.add(_key(step))
     return [
-        {**span, "step_index": indices[span["span_id"]]} if span["span_id"] in indices else span
+        {**span, "step_index": indices[_key(span)]} if _key(span) in indices else span
         for span in spans
-        if span["span_id"] not in dropped
+        if _key(span) not in dropped
     ]
+
+
+def _key(span: Row) -> tuple[str, str]:
+    return span["trace_id"], span["span_id"]
 
 
 def _is_same(told: Row, measured: Row) -> bool:
