@@ -20,6 +20,8 @@ EVIDENCE_LEVELS = ("proven", "measured", "assumed")
 LOG_FORMATS = ("text", "json")
 INFLUXDB: Final = "influxdb"
 """What `store` says where the history is on the server of `[influxdb]`."""
+INFLUXDB_URLS: Final = {"influxdb://": "http://", "influxdb+https://": "https://"}
+"""What else `store` may begin with: `influxdb://HOST:PORT/DATABASE` is a server, whatever `[influxdb]` names."""
 KINDS: Final = {
     "str": "text",
     "int": "a whole number",
@@ -110,6 +112,11 @@ class CollectorSettings(Checked):
     log_format: str = one_of("text", LOG_FORMATS)
 
 
+def names_server(store: str) -> bool:
+    """Whether the setting `store` names a server and no directory."""
+    return store == INFLUXDB or store.startswith(tuple(INFLUXDB_URLS))
+
+
 @dataclass(frozen=True, slots=True)
 class InfluxdbSettings(Checked):
     """`[influxdb]`: the server behind an `influxdb` store.
@@ -120,8 +127,7 @@ class InfluxdbSettings(Checked):
             `token_file` alone.
         token_file: File that holds nothing but the token, as Docker and Kubernetes mount secrets.
         org: Organisation (2.x).
-        bucket: Bucket (2.x and 3).
-        database: Database (1.x, and the name that InfluxQL reads a bucket by).
+        database: Database (1.x), or what the names of the buckets or databases begin with (2.x and 3).
         username: Of 1.x.
     """
 
@@ -129,7 +135,6 @@ class InfluxdbSettings(Checked):
     token: str = secret()
     token_file: str = ""
     org: str = ""
-    bucket: str = "makespan"
     database: str = "makespan"
     username: str = ""
 
@@ -152,7 +157,7 @@ class Settings(Checked):
     """What can be set, with its default.
 
     Attributes:
-        store: Directory of the embedded store, or `INFLUXDB`.
+        store: Directory of the embedded store, or what `names_server`.
         endpoint: Base URL of the collector's OTLP/HTTP receiver.
         evidence: The weakest evidence level whose rewrites are applied.
         runners: How many jobs run at once; 0 means as many as there are CPUs.

@@ -1,15 +1,22 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from makespan_cli.main import main
+from makespan_collector.store.influx.provisioning import provide
+from makespan_collector.store.influx.server import Server, Target
+from makespan_collector.store.influx.server_store import InfluxStore
 from makespan_collector.store.opening import open_store
 from makespan_model.errors import ExitCode
 from support.influxd import running_influxd
-from support.span_rows import run_rows
+from support.span_rows import EPOCH, SECOND, run_rows
 
 
 @pytest.fixture
@@ -119,6 +126,68 @@ def test_a_history_moves_to_an_influxdb_server_and_back(
 
     with open_store(root, read_only=True) as before, open_store(tmp_path / "back", read_only=True) as after:
         assert before.runs() == after.runs()
+
+
+@pytest.mark.service
+def test_a_copy_that_is_killed_goes_on_and_ends_as_if_nothing_had_happened(tmp_path: Path) -> None:
+    root = tmp_path / "long"
+    with open_store(root) as store:
+        for day in range(60):
+            store.append(spans=run_rows(str(day), {"test": [("pytest", 0, 9)]}, start_ns=EPOCH + day * 86_400 * SECOND))
+    with running_influxd(tmp_path / "influxd") as influxd:
+        place = f"{influxd.url.replace('http://', 'influxdb://')}/copied"
+        provide(Server(Target(influxd.url, database="copied")), samples_days=36_500)
+        command = [sys.executable, "-m", "makespan_cli.main", "store", "copy", str(root), place, "--json"]
+        process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL)
+        cursor = tmp_path / ".makespan/copy.json"
+        deadline = time.monotonic() + 60
+        while not cursor.exists() and process.poll() is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.002)
+        process.kill()
+        assert process.wait(60) == -signal.SIGKILL
+
+        again = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=120, check=True)
+        copied = json.loads(again.stdout)
+        with InfluxStore(Server(Target(influxd.url, database="copied"))) as after, open_store(root) as before:
+            assert before.runs() == after.runs()
+
+    assert copied["days_before"] > 0
+    assert (copied["spans"], copied["days"] + copied["days_before"]) == (180, 60)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("influxdb://ann:secret@127.0.0.1:1/db", "user and token are set in"),
+        ("influxdb://127.0.0.1:1/a/b", "letters, digits"),
+        ("influxdb:///db", "http://HOST:PORT"),
+    ],
+)
+def test_a_server_named_wrongly_is_refused_without_its_password(
+    root: Path,
+    name: str,
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert main(["store", "copy", str(root), name]) in (ExitCode.USAGE, ExitCode.BAD_INPUT)
+    told = capsys.readouterr().err
+    assert message in told
+    assert "secret" not in told
+
+
+@pytest.mark.parametrize("arguments", [["info"], ["migrate"], ["backup", "f"], ["prune", "--runs-older-than", "1d"]])
+def test_what_is_for_directories_says_so_of_a_server(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert main(["store", *arguments, "--store", "influxdb"]) == ExitCode.USAGE
+    assert "is for directories" in capsys.readouterr().err
 
 
 def test_influxdb_without_a_server_says_which_setting_names_it(

@@ -37,7 +37,7 @@ class RunningServer:
 class Influxd:
     """A server that can be killed and started again on the same port and data."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, auth: bool = False) -> None:
         self._program = require("influxd", "influxdb")
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
@@ -58,6 +58,7 @@ class Influxd:
                 [http]
                 bind-address = "127.0.0.1:{self._port}"
                 log-enabled = false
+                auth-enabled = {str(auth).lower()}
                 [monitor]
                 store-enabled = false
                 """
@@ -78,8 +79,8 @@ class Influxd:
 
 
 @contextmanager
-def running_influxd(folder: Path) -> Iterator[Influxd]:
-    server = Influxd(folder)
+def running_influxd(folder: Path, *, auth: bool = False) -> Iterator[Influxd]:
+    server = Influxd(folder, auth=auth)
     server.start()
     try:
         yield server

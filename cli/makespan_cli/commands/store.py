@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from makespan_model.errors import UsageError
+from makespan_model.setting_tables import names_server
 from makespan_model.settings import load_settings
 from makespan_model.units import format_bytes
 
@@ -73,7 +74,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="move history between stores",
         description="Copy everything from one store into another; a copy that was interrupted goes on where it was.",
     )
-    copy.add_argument("source", metavar="FROM", help="a store's directory, or `influxdb` for the server of [influxdb]")
+    copy.add_argument(
+        "source",
+        metavar="FROM",
+        help="a store's directory, influxdb://HOST:PORT/DATABASE, or `influxdb` for the server of [influxdb]",
+    )
     copy.add_argument("target", metavar="TO", help="the same of where it goes")
     copy.add_argument(
         "--cursor",
@@ -101,7 +106,10 @@ def execute(arguments: argparse.Namespace) -> int:
         if arguments.json:
             print(json.dumps(between, indent=2))
         return 0
-    root = Path(load_settings(Path.cwd(), flags={"store": arguments.store}).store)
+    store = load_settings(Path.cwd(), flags={"store": arguments.store}).store
+    if names_server(store):
+        raise UsageError(f"`makespan store {arguments.action}` is for directories; a server has means of its own")
+    root = Path(store)
     actions: dict[str, Callable[[Path, argparse.Namespace], dict[str, Any]]] = {
         "info": _info,
         "backup": _backup,
@@ -229,6 +237,8 @@ def _copy(settings: Settings, arguments: argparse.Namespace) -> dict[str, Any]:
     if not arguments.json:
         before = f" ({copied.days_before} days were done before)" if copied.days_before else ""
         print(f"{arguments.target} has all {copied.spans:,} spans and {copied.samples:,} samples{before}")
+        if copied.samples_too_old:
+            print(f"{copied.samples_too_old:,} samples stay behind: they are older than {arguments.target} keeps them")
     return asdict(copied)
 
 

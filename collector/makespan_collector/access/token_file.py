@@ -15,7 +15,7 @@ from typing import Any
 
 from makespan_collector.access.tokens import Scope, Token
 from makespan_model.errors import InputError, UnavailableError
-from makespan_model.setting_tables import INFLUXDB
+from makespan_model.setting_tables import names_server
 
 TOKEN_FILE = "tokens.json"  # noqa: S105 - a file's name
 _FOLDER_BESIDE_SERVER = ".makespan"
@@ -34,7 +34,7 @@ def tokens_path(store: str, told: str) -> Path:
     """
     if told:
         return Path(told)
-    return Path(_FOLDER_BESIDE_SERVER if store == INFLUXDB else store) / TOKEN_FILE
+    return Path(_FOLDER_BESIDE_SERVER if names_server(store) else store) / TOKEN_FILE
 
 
 def read_tokens(path: Path) -> tuple[Token, ...]:

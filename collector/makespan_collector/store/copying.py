@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ import pyarrow as pa
 from makespan_collector.store.contract import Store
 from makespan_collector.store.embedded.merging import merged_rows
 from makespan_collector.store.embedded.queries import Place, query
+from makespan_collector.store.influx.provisioning import samples_kept_ns
 from makespan_collector.store.influx.row_source import InfluxWindow, time_bounds_ns
 from makespan_collector.store.influx.server import Server
 from makespan_collector.store.schema import SAMPLES, SPANS, TableSchema
@@ -44,12 +46,14 @@ class Copied:
         samples: The same of samples.
         days: Days that were copied.
         days_before: Days an interrupted copy had done before.
+        samples_too_old: Samples that stay behind, as the target would delete them at once.
     """
 
     spans: int
     samples: int
     days: int
     days_before: int
+    samples_too_old: int = 0
 
 
 def copy_store(
@@ -72,12 +76,13 @@ def copy_store(
     if bounds is None:
         return Copied(0, 0, 0, 0)
     days = range(bounds[0] // _DAY_NS, bounds[1] // _DAY_NS + 1)
+    kept = {SPANS.name: days, SAMPLES.name: range(max(days[0], _first_day_kept(target_place)), days[-1] + 1)}
     copy = f"{_name(source)} -> {_name(target_place)}"
     done_before = _read_cursor(cursor, copy)
     started = [day for day in days if day > done_before]
     for number, day in enumerate(started):
         for table in _TABLES:
-            for batch in _rows(source, table, day):
+            for batch in _rows(source, table, day) if day in kept[table.name] else ():
                 if table is SPANS:
                     target.append(spans=batch)
                 else:
@@ -86,16 +91,22 @@ def copy_store(
         progress(len(days) - len(started) + number + 1, len(days))
     counts = {}
     for table in _TABLES:
-        there, here = _count(source, table, days), _count(target_place, table, days)
+        there, here = (_count(place, table, kept[table.name]) for place in (source, target_place))
         if here < there:
             cursor.unlink(missing_ok=True)
             raise UnavailableError(
-                f"{_name(target_place)} holds {here:,} of {there:,} {table.name}; samples may be older than it keeps "
-                "them; otherwise run the copy again"
+                f"{_name(target_place)} holds {here:,} of {there:,} {table.name}; run the copy again"
             )
         counts[table.name] = there
     cursor.unlink(missing_ok=True)
-    return Copied(counts[SPANS.name], counts[SAMPLES.name], len(started), len(days) - len(started))
+    too_old = _count(source, SAMPLES, range(days[0], kept[SAMPLES.name][0] if kept[SAMPLES.name] else days[-1] + 1))
+    return Copied(counts[SPANS.name], counts[SAMPLES.name], len(started), len(days) - len(started), too_old)
+
+
+def _first_day_kept(place: Path | Server) -> int:
+    """The first day whose samples the place keeps whole."""
+    kept_ns = samples_kept_ns(place) if isinstance(place, Server) else None
+    return -(2**63) if kept_ns is None else (time.time_ns() - kept_ns) // _DAY_NS + 1
 
 
 def _bounds_ns(place: Path | Server) -> tuple[int, int] | None:
@@ -124,6 +135,8 @@ def _rows(place: Path | Server, table: TableSchema, day: int) -> list[pa.RecordB
 def _count(place: Path | Server, table: TableSchema, days: range) -> int:
     """Rows of these days, each once."""
     total = 0
+    if not days:
+        return 0
     # Day by day on a server, whose answers are held in memory; at once where the files are at hand.
     for first, last in [(day, day) for day in days] if isinstance(place, Server) else [(days[0], days[-1])]:
         start_ns, end_ns = first * _DAY_NS, (last + 1) * _DAY_NS

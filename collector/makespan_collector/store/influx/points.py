@@ -5,8 +5,9 @@ span is of, its source, and whether it waited, ran or had ended. Run, trace and 
 are fields: a million runs have as many series as ten. Everything else that a row holds is a field under its column's
 name, of one type for ever, as InfluxDB refuses a field that changes its type.
 
-Two points of one series at one instant are one point. Times are therefore moved within their millisecond by a digest
-of the span id; `start_ns` keeps the exact one. A row that is sent again lands on the same point, and its fields merge.
+Two points of one series at one instant are one point. Times are therefore moved within a window, of a millisecond to
+an hour, by their ids; `start_ns` keeps the exact one. A row that is sent again lands on the same point, and its fields
+merge.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import base64
 import json
 import math
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
@@ -31,13 +33,21 @@ DETAIL_MEASUREMENT: Final = "detail"
 SAMPLE_MEASUREMENT: Final = "sample"
 
 _TREE_TAGS = ("kind", "provider", "repository", "pipeline", "job", "step", "source", "phase")
-_MILLISECOND_NS = 1_000_000
+SAMPLE_WINDOW_NS: Final = 1_000_000
+TREE_WINDOW_NS: Final = 1_000_000_000
+"""Providers tell times in whole seconds: runs of one pipeline do start at one instant."""
+_DETAIL_WINDOW_NS = 3_600 * 1_000_000_000
+"""Details are found by trace and not by time, and thousands of a step may have one start: all tests of a report."""
 _RAW_PART = 48_000
 """Bytes of a raw span in one field: 64,000 characters in base64, under the 64 KiB a string field may have."""
 NO_VALUE: Final = "-"
 """A tag cannot be empty."""
 _TAG_LENGTH = 1_000
 """Characters of a tag. All tags of a point have to fit 64 KiB, and names that long are told apart by their fields."""
+
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+"""Line ends end a point, and InfluxQL has no way to write NUL."""
 
 
 def shard_of(trace_id: str) -> str:
@@ -51,7 +61,7 @@ def span_lines(spans: Spans) -> Iterator[str]:
     tree = {kind.value for kind in RUN_TREE}
     for number, row in enumerate(rows):
         seq = _seq(number)
-        time_ns = moved_ns(row["start_ns"], row["span_id"])
+        ids = (row["trace_id"], row["span_id"])
         if row["kind"] in tree:
             tags = {
                 "kind": row["kind"],
@@ -63,9 +73,11 @@ def span_lines(spans: Spans) -> Iterator[str]:
                 "source": row["source"],
                 "phase": _phase(row["state"]),
             }
+            time_ns = moved_ns(row["start_ns"], TREE_WINDOW_NS, *ids)
             yield line(TREE_MEASUREMENT, tags, _fields(SPANS, row, seq), time_ns)
         else:
             tags = {"kind": row["kind"], "shard": shard_of(row["trace_id"])}
+            time_ns = moved_ns(row["start_ns"], _DETAIL_WINDOW_NS, *ids)
             yield line(DETAIL_MEASUREMENT, tags, _fields(SPANS, row, seq), time_ns)
 
 
@@ -73,7 +85,8 @@ def sample_lines(samples: Samples) -> Iterator[str]:
     """Samples in line protocol; parts of one reading are fields of one point."""
     rows = samples.to_pylist() if isinstance(samples, pa.RecordBatch) else [_as_dict(SAMPLES, row) for row in samples]
     for number, row in enumerate(rows):
-        time_ns = moved_ns(row["time_ns"], row["span_id"], row["time_ns"])
+        time_ns = row["time_ns"]
+        time_ns = moved_ns(time_ns, SAMPLE_WINDOW_NS, row["trace_id"], row["span_id"], within=time_ns)
         fields = _fields(SAMPLES, row, _seq(number))
         yield line(SAMPLE_MEASUREMENT, {"shard": shard_of(row["trace_id"])}, fields, time_ns)
 
@@ -93,8 +106,8 @@ def quoted(text: str) -> str:
 
 
 def tag_value(text: str | None) -> str:
-    """A value as it is stored in a tag: empty ones, line ends and trailing backslashes cannot be."""
-    cleaned = (text or NO_VALUE)[:_TAG_LENGTH].replace("\n", " ").replace("\r", " ")
+    """A value as it is stored in a tag: empty ones, control characters and trailing backslashes cannot be."""
+    cleaned = _CONTROL.sub(" ", (text or NO_VALUE)[:_TAG_LENGTH])
     return f"{cleaned} " if cleaned.endswith("\\") else cleaned
 
 
@@ -155,15 +168,16 @@ def text_field(value: str) -> str:
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def moved_ns(time_ns: int, span_id: str, within: int = 0) -> int:
-    """The instant within the same millisecond that this span has for its own.
+def moved_ns(time_ns: int, window_ns: int, *ids: str, within: int = 0) -> int:
+    """The instant within a window of time that a point has for its own.
 
     Args:
-        time_ns: The instant.
-        span_id: 16 hexadecimal digits.
-        within: Tells points of one span in one millisecond apart.
+        time_ns: An instant in the window.
+        window_ns: Its length; it begins at a multiple of it.
+        ids: Hexadecimal; whose point it is.
+        within: Tells points of one span in one window apart.
     """
-    return time_ns - time_ns % _MILLISECOND_NS + (int(span_id, 16) + within) % _MILLISECOND_NS
+    return time_ns - time_ns % window_ns + (sum(int(text, 16) for text in ids) + within) % window_ns
 
 
 def _as_dict(table: TableSchema, row: Any) -> dict[str, Any]:

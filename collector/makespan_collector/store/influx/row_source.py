@@ -6,6 +6,7 @@ that asks the embedded store. InfluxQL narrows what is fetched: by tags, by time
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -18,6 +19,7 @@ from makespan_collector.store.influx.points import (
     NO_VALUE,
     SAMPLE_MEASUREMENT,
     TREE_MEASUREMENT,
+    TREE_WINDOW_NS,
     quoted,
     shard_of,
     tag_value,
@@ -26,6 +28,8 @@ from makespan_collector.store.influx.server import HISTORY, SAMPLES, Server
 from makespan_collector.store.schema import SAMPLES as SAMPLE_TABLE
 from makespan_collector.store.schema import SPANS, TableSchema
 
+_ID = re.compile(r"[0-9a-f]+")
+"""Nothing else was ever written as the id of a trace or span."""
 LONGEST_RUN_NS: Final = 35 * 86_400 * 1_000_000_000
 """GitHub lets a run go on for 35 days: older spans do not belong to a run that starts later."""
 _IDS_A_QUERY = 100
@@ -92,7 +96,9 @@ class InfluxRows:
 
     def _by_traces(self, table: TableSchema, measurement: str, policy: str) -> list[pa.Table]:
         """Rows of the traces, some traces a query; traces of one shard together."""
-        traces = sorted(set(self.trace_ids or ()))
+        traces = sorted(trace_id for trace_id in set(self.trace_ids or ()) if _ID.fullmatch(trace_id))
+        if self.span_id is not None and not _ID.fullmatch(self.span_id):
+            traces = []
         columns = self.columns if table is SPANS else table.columns.names
         found = [table.columns.empty_table()]
         for first in range(0, len(traces), _IDS_A_QUERY):
@@ -119,9 +125,10 @@ class InfluxRows:
                 oldest_ns, count = int(row["time"]), count + 1
             if count < wanted:
                 return self
-            newest = sorted(seen, key=lambda run_id: -seen[run_id])[: limit + 1]
-            # One more than is wanted: the last of them may have begun before what was looked at.
-            if len(newest) > limit:
+            newest = sorted(seen, key=lambda run_id: -seen[run_id])
+            # What was looked at last is out of order within its window, and that run may have begun before.
+            certain = [run_id for run_id in newest if seen[run_id] >= oldest_ns + TREE_WINDOW_NS]
+            if len(certain) > limit:
                 return replace(self, run_ids=tuple(newest), since_ns=oldest_ns)
             wanted *= 4
 
@@ -132,7 +139,8 @@ class InfluxRows:
         if self.pipeline is not None:
             # Some tellers of a step or job do not know of which pipeline it is.
             parts.append(_any_of("pipeline", [tag_value(self.pipeline), NO_VALUE]))
-        if self.run_ids is not None and len(self.run_ids) <= _IDS_WORTH_IT:
+        # InfluxQL has no way to write NUL.
+        if self.run_ids is not None and len(self.run_ids) <= _IDS_WORTH_IT and "\0" not in "".join(self.run_ids):
             parts.append(_any_of("run_id", self.run_ids))
         if self.since_ns is not None:
             parts.append(f"time >= {max(0, self.since_ns - LONGEST_RUN_NS)}")
@@ -146,7 +154,7 @@ class InfluxWindow:
     """All rows whose time lies within a window, for copying.
 
     Attributes:
-        start_ns: The first instant, a whole millisecond; so is `end_ns`, which is not in it.
+        start_ns: The first instant, a whole hour, as far as points are moved; so is `end_ns`, which is not in it.
         columns: Those that are looked at; None for all.
     """
 

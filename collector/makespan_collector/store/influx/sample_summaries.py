@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from makespan_collector.store.influx.points import line, moved_ns, shard_of, text_field
+from makespan_collector.store.influx.points import SAMPLE_WINDOW_NS, line, moved_ns, shard_of, text_field
 from makespan_collector.store.influx.quantile_sketches import Indices, quantiles_by_group, sketched
 from makespan_collector.store.influx.row_source import LONGEST_RUN_NS
 from makespan_collector.store.influx.server import HISTORY, Chunk, Server
@@ -54,7 +54,12 @@ def summary_lines(samples: Samples) -> Iterator[str]:
             given = given[np.isfinite(given)]
             if len(given):
                 fields[name] = text_field(sketched(given))
-        yield line(SUMMARY_MEASUREMENT, {"shard": shard_of(trace_id)}, fields, moved_ns(first_ns, span_id))
+        yield line(
+            SUMMARY_MEASUREMENT,
+            {"shard": shard_of(trace_id)},
+            fields,
+            moved_ns(first_ns, SAMPLE_WINDOW_NS, trace_id, span_id),
+        )
 
 
 def sample_quantiles(server: Server, steps: pa.Table, quantiles: Sequence[float], metrics: Sequence[str]) -> pa.Table:

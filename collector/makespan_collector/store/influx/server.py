@@ -16,13 +16,13 @@ from influxdb_client import InfluxDBClient
 from influxdb_client.client.write_api import SYNCHRONOUS
 from influxdb_client.rest import ApiException
 from urllib3.exceptions import HTTPError
+from urllib3.util import make_headers
 from urllib3.util.retry import Retry
 
 from makespan_model.errors import InputError, UnavailableError
 
-_TIMEOUT_MS = 30_000
 _BATCH_LINES = 5_000
-_RETRIES = 3
+_RETRIES = 1
 _CHUNK_ROWS = 10_000
 _FIRST_WITH_V2_WRITE = (1, 8)
 _BEYOND_RETENTION = "points beyond retention policy"
@@ -59,9 +59,24 @@ class Target:
             raise InputError(f"a database is named by letters, digits and underscores, not {self.database!r}")
 
     @property
-    def token(self) -> str:
-        """As `Authorization: Token …` carries it; 1.x takes user and password there as well."""
-        return f"{self.username}:{self.secret}" if self.username else self.secret
+    def authorization(self) -> dict[str, str]:
+        """Headers that say who asks: servers before 1.8 know users and passwords alone."""
+        if self.username:
+            return make_headers(basic_auth=f"{self.username}:{self.secret}")
+        return {"Authorization": f"Token {self.secret}"} if self.secret else {}
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a server is waited for, in seconds.
+
+    Attributes:
+        write_s: For the answer to each try of a write: the sender waits for it too, usually 10 s.
+        read_s: For the first part of an answer, and between two.
+    """
+
+    write_s: float = 5.0
+    read_s: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +92,21 @@ class Server:
 
     Args:
         target: Which.
+        patience: How long it is waited for.
     """
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, patience: Patience = Patience()) -> None:
         self.target = target
         self._http = urllib3.PoolManager(
-            timeout=urllib3.Timeout(_TIMEOUT_MS / 1000),
+            timeout=urllib3.Timeout(connect=patience.write_s, read=patience.read_s),
             retries=Retry(_RETRIES, backoff_factor=0.2, status_forcelist=(502, 503, 504), raise_on_status=False),
         )
         self._client = InfluxDBClient(
             url=target.url,
-            token=target.token,
+            token=f"{target.username}:{target.secret}" if target.username else target.secret,
+            auth_basic=bool(target.username),
             org=target.org,
-            timeout=_TIMEOUT_MS,
+            timeout=round(patience.write_s * 1000),
             enable_gzip=True,
             retries=Retry(_RETRIES, backoff_factor=0.2, status_forcelist=(502, 503, 504), allowed_methods=None),
         )
@@ -239,9 +256,7 @@ class Server:
     def _request(
         self, method: str, path: str, parameters: Mapping[str, str] | None = None, *, streamed: bool = False
     ) -> urllib3.BaseHTTPResponse:
-        headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        if self.target.token:
-            headers["Authorization"] = f"Token {self.target.token}"
+        headers = {"Content-Type": "application/x-www-form-urlencoded", **self.target.authorization}
         body = urlencode(parameters) if parameters else None
         try:
             answer = self._http.request(

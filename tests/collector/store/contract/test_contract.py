@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from makespan_collector.otlp.traces import decode_traces
-from makespan_collector.store.contract import PipelineSummary, Store
+from makespan_collector.store.contract import PipelineSummary, ReadsManySamples, Store
 from makespan_collector.store.rows import SampleRow, SpanKind, SpanRow
 from makespan_collector.store.schema import SAMPLES, SPANS, unnumbered_batch
 from makespan_model.errors import UnavailableError
@@ -20,6 +21,7 @@ from support.span_rows import EPOCH, SECOND, run_rows
 TRACE, SPAN = "a1" * 16, "b2" * 8
 ONE_JOB = {"test": [("pytest", 1, 5)]}
 UGLY = "a 'b' \"c\" \\d\\ ,e=f;-- ü\N{SNOWMAN} {g}"
+LINES = "first\nsecond\r\nthird\0\t"
 
 
 def _ids(store: Store, **filters: object) -> list[str]:
@@ -87,14 +89,40 @@ def test_everything_measured_of_a_step_comes_back(store: Store) -> None:
     assert (run.event, run.actor, run.change) == ("push", "ann", "12")
 
 
-def test_names_come_back_exactly_however_ugly(store: Store) -> None:
-    store.append(spans=run_rows("1", {UGLY: [(UGLY, 0, 1)]}, pipeline=UGLY, repository=UGLY))
+@pytest.mark.parametrize("name", [UGLY, LINES, "-", " ", "\\", "x" * 70_000], ids=range(6))
+def test_names_come_back_exactly_however_ugly(store: Store, name: str) -> None:
+    store.append(spans=run_rows("1", {name: [(name, 0, 1)]}, pipeline=name, repository=name))
     store.append(spans=run_rows("2", ONE_JOB))
 
-    (run,) = store.runs(pipeline=UGLY, repository=UGLY)
+    (run,) = store.runs(pipeline=name, repository=name)
 
-    assert (run.pipeline, run.identity.repository) == (UGLY, UGLY)
-    assert (run.jobs[0].name, run.jobs[0].steps[0].name, run.jobs[0].steps[0].path) == (UGLY, UGLY, UGLY)
+    assert (run.pipeline, run.identity.repository) == (name, name)
+    assert (run.jobs[0].name, run.jobs[0].steps[0].name, run.jobs[0].steps[0].path) == (name, name, name)
+
+
+def test_what_does_not_know_its_pipeline_is_part_of_the_run_that_does(store: Store) -> None:
+    run, job, step = (
+        next(row for row in run_rows("1", ONE_JOB) if row.kind is kind)
+        for kind in (SpanKind.RUN, SpanKind.JOB, SpanKind.STEP)
+    )
+    store.append(spans=[run, replace(job, pipeline=None), replace(step, pipeline=None)])
+
+    (found,) = store.runs(pipeline="ci")
+
+    assert [step.name for step in found.jobs[0].steps] == ["pytest"]
+
+
+def test_a_job_that_runs_does_not_go_back_into_the_queue_by_an_event_that_comes_late(store: Store) -> None:
+    job = next(row for row in run_rows("1", ONE_JOB) if row.kind is SpanKind.JOB)
+    running = replace(job, source="github-webhook", state=RunState.EXECUTING, name="started")
+    late = replace(running, state=RunState.PENDING, name="waits")
+    for row in (running, late):
+        store.append(spans=[row])
+
+    (found,) = store.runs()[0].jobs
+
+    assert (found.state, found.name) == (RunState.EXECUTING, "test")
+    assert [row.name for row in store.details([job.trace_id])] == ["started"]
 
 
 @pytest.mark.parametrize(
@@ -244,6 +272,87 @@ def test_tests_and_other_details_of_a_trace_come_back_whole(store: Store) -> Non
     assert store.tests([TRACE], step_span_id="c3" * 8) == []
     details = {row.kind: row for row in store.details([TRACE])}
     assert Span.FromString(details[SpanKind.DETAIL].raw or b"") == long
+
+
+def test_a_shorter_raw_part_takes_the_place_of_a_longer_one(store: Store) -> None:
+    for length in (150_000, 10, 60_000):
+        last = Span(name="detail", trace_state="x" * length)
+        store.append(spans=[_below_step(SpanKind.DETAIL, 3, last)])
+
+    (row,) = store.details([TRACE])
+
+    assert Span.FromString(row.raw or b"") == last
+
+
+def test_quantiles_of_samples_are_those_of_all_runs_of_a_step_however_they_were_sent(store: Store) -> None:
+    values = {number: [number * 10 + place * 0.37 for place in range(30)] for number in range(3)}
+    for number, cores in values.items():
+        rows = run_rows(str(number), {"test": [("install", 0, 2), ("pytest", 2, 90)]}, start_ns=_later(1000 * number))
+        step = next(row for row in rows if row.name == "pytest")
+        readings = [
+            SampleRow(
+                trace_id=step.trace_id,
+                span_id=step.span_id,
+                time_ns=step.start_ns + place * SECOND,
+                cpu_cores=value,
+                memory_bytes=0,
+            )
+            for place, value in enumerate(cores)
+        ]
+        store.append(spans=rows, samples=readings[:20])
+        store.append(samples=readings[20:])
+        store.append(samples=readings[20:])  # Its answer was lost.
+        store.append(samples=readings[15:])  # Sent again in other parts.
+
+    def asked(**filters: int) -> list[dict[str, object]]:
+        return store.sample_quantiles(pipeline="ci", quantiles=(0, 0.5, 0.9, 1), **filters).to_pylist()  # type: ignore[no-any-return, arg-type]
+
+    (found,) = asked()
+    expected = np.quantile([value for cores in values.values() for value in cores], (0, 0.5, 0.9, 1))
+    assert found["cpu_cores"] == pytest.approx(expected.tolist(), rel=0.005)
+    assert found["memory_bytes"] == [0, 0, 0, 0]
+    assert (found["job_id"], found["step"], found["step_runs"]) == ("test", "pytest", 3)
+    assert store.sample_quantiles(pipeline="other").num_rows == 0
+    (newest,) = asked(since_ns=_later(1500))
+    assert newest["cpu_cores"] == pytest.approx(np.quantile(values[2], (0, 0.5, 0.9, 1)).tolist(), rel=0.005)
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        store.sample_quantiles(quantiles=[2])
+
+
+def test_readings_of_many_traces_are_read_at_once(store: Store) -> None:
+    rows = [
+        SampleRow(trace_id=f"{number:032x}", span_id=SPAN, time_ns=EPOCH, cpu_cores=number, memory_bytes=1, processes=1)
+        for number in range(1, 251)
+    ]
+    store.append(samples=rows)
+    assert isinstance(store, ReadsManySamples)
+
+    found = store.samples_of([row.trace_id for row in rows[:230]] + ["gone"])
+
+    assert found == {(row.trace_id, SPAN): [Sample(EPOCH, row.cpu_cores or 0, 1, 1)] for row in rows[:230]}
+    assert store.samples_of([]) == {}
+
+
+def test_thousands_of_details_that_start_at_one_instant_are_all_kept(store: Store) -> None:
+    rows = [_below_step(SpanKind.TEST, number, _test_span(f"test {number}")) for number in range(1, 5_001)]
+    store.append(spans=rows)
+
+    assert len(store.tests([TRACE])) == 5_000
+
+
+def test_ids_with_characters_that_no_query_can_hold_are_looked_for_like_others(store: Store) -> None:
+    store.append(spans=run_rows("a\0b", ONE_JOB))
+
+    assert _ids(store, run_ids=["a\0b", "a b"]) == ["a\0b"]
+    assert store.details(["a\0b"]) == []
+    assert store.samples(TRACE, "\0") == []
+
+
+def test_two_readings_within_a_millisecond_are_two(store: Store) -> None:
+    for ns in (0, 10, 999_999):
+        store.append(samples=[_reading(EPOCH + ns, cpu_cores=1.0, memory_bytes=1, processes=1)])
+
+    assert len(store.samples(TRACE, SPAN)) == 3
 
 
 def test_series_have_a_row_for_each_run_job_and_step(store: Store) -> None:

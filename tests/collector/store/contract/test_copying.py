@@ -1,18 +1,21 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 
 from makespan_collector.store.contract import Store
 from makespan_collector.store.copying import Copied, copy_store
-from makespan_collector.store.influx.server import Server
+from makespan_collector.store.influx.provisioning import provide
+from makespan_collector.store.influx.server import Server, Target
 from makespan_collector.store.influx.server_store import InfluxStore
 from makespan_collector.store.opening import open_store
 from makespan_collector.store.rows import SampleRow
 from makespan_collector.store.schema import Samples, Spans
 from makespan_model.errors import InputError, UnavailableError
+from support.influxd import Influxd
 from support.span_rows import EPOCH, SECOND, run_rows
 
 DAY_NS = 86_400 * SECOND
@@ -112,6 +115,25 @@ def test_a_cursor_of_something_else_is_refused(
 
     with pytest.raises(InputError, match=r"cursor|another copy"):
         copy_store(source, InfluxStore(influx_server), influx_server, tmp_path / "c")
+
+
+def test_samples_older_than_the_server_keeps_them_stay_behind_and_are_counted(
+    source: Path, influxd: Influxd, tmp_path: Path
+) -> None:
+    short = Server(Target(influxd.url, database="short_lived"))
+    provide(short, samples_days=30)
+    now_ns = time.time_ns()
+    with open_store(source) as store:
+        reading = SampleRow(trace_id=TRACE, span_id=SPAN, time_ns=now_ns, cpu_cores=1, memory_bytes=2, processes=3)
+        store.append(samples=[reading])
+    server = InfluxStore(short)
+
+    copied = copy_store(source, server, short, tmp_path / "c")
+
+    assert (copied.spans, copied.samples, copied.samples_too_old) == (16, 1, 4)
+    assert [sample.time_ns for sample in server.samples(TRACE, SPAN)] == [now_ns]
+    with open_store(source, read_only=True) as original:
+        assert original.runs() == server.runs()
 
 
 def test_an_empty_store_is_copied_at_once(influx_server: Server, tmp_path: Path) -> None:

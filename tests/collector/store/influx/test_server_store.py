@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import socket
 import threading
 import time
 import urllib.request
@@ -14,14 +15,16 @@ from pathlib import Path
 
 import pytest
 
-from makespan_collector.store.influx.provisioning import provide
-from makespan_collector.store.influx.server import HISTORY, SAMPLES, Server, Target
+from makespan_collector.store.influx.points import quoted
+from makespan_collector.store.influx.provisioning import provide, samples_kept_ns
+from makespan_collector.store.influx.server import HISTORY, SAMPLES, Patience, Server, Target
 from makespan_collector.store.influx.server_store import InfluxStore
 from makespan_collector.store.rows import SampleRow, SpanRow
 from makespan_model.errors import InputError, UnavailableError
 from support.influxd import Influxd, free_port, running_influxd, running_victoria_metrics
 from support.span_rows import EPOCH, SECOND, run_rows
 
+PASSWORD = "it's \\ a secret"
 JOBS = {"lint": [("ruff", 0, 2)], "test": [("install", 2, 3), ("pytest", 3, 9)]}
 pytestmark = pytest.mark.service
 
@@ -130,7 +133,7 @@ def test_a_database_that_is_not_there_names_the_command_that_makes_it(influxd: I
 
 
 @contextmanager
-def _answering(status: int, body: bytes) -> Iterator[str]:
+def _answering(status: int, body: bytes, *, missing: int = 0) -> Iterator[str]:
     """A server that says it is InfluxDB 2.7 and answers everything else so."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -143,9 +146,10 @@ def _answering(status: int, body: bytes) -> Iterator[str]:
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Content-Length", str(len(body) + missing))
             self.end_headers()
             self.wfile.write(body)
+            self.close_connection = True
 
         def log_message(self, *message: object) -> None:
             pass
@@ -179,6 +183,62 @@ def test_what_may_work_later_is_told_from_what_never_will(status: int, kind: typ
 def test_an_answer_that_is_none_is_an_error_and_no_empty_history(body: bytes) -> None:
     with _answering(200, body) as url, pytest.raises((UnavailableError, InputError)):
         InfluxStore(Server(Target(url))).runs()
+
+
+def test_a_server_that_breaks_off_is_an_error_and_no_shorter_history() -> None:
+    whole = b'{"results":[{"series":[{"columns":["time","seq"],"values":[[1,1]]}],"partial":true}]}\n'
+    with _answering(200, whole, missing=100) as url, pytest.raises(UnavailableError):
+        InfluxStore(Server(Target(url), Patience(0.5, 0.5))).runs()
+
+
+def test_a_server_that_takes_too_long_is_worth_another_try() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        store = InfluxStore(Server(Target(url), Patience(0.2, 0.2)))
+        with pytest.raises(UnavailableError, match="does not answer"):
+            store.append(spans=run_rows("1", JOBS))
+
+
+def test_a_field_that_somebody_else_gave_another_type_is_no_fault_of_the_sender(influxd: Influxd) -> None:
+    store = _store(influxd.url, "mixed")
+    store.server.write([f"span cpu_user_s=1i {EPOCH}"], HISTORY)
+
+    with pytest.raises(UnavailableError, match="database of its own"):
+        store.append(spans=run_rows("1", JOBS))
+
+
+def test_samples_older_than_they_are_kept_are_taken_and_gone_and_their_quantiles_are_kept(influxd: Influxd) -> None:
+    server = Server(Target(influxd.url, database="short"))
+    provide(server, samples_days=7)
+    store = InfluxStore(server)
+    rows = run_rows("1", {"test": [("pytest", 0, 9)]})
+    (step,) = (row for row in rows if row.step_path)
+    old = SampleRow(trace_id=step.trace_id, span_id=step.span_id, time_ns=EPOCH, cpu_cores=2, memory_bytes=1)
+    new = replace(old, time_ns=time.time_ns(), processes=1)
+    store.append(spans=rows, samples=[old, new])
+
+    assert [sample.time_ns for sample in store.samples(step.trace_id, step.span_id)] == [new.time_ns]
+    assert samples_kept_ns(server) == 7 * 86_400 * SECOND
+    store.append(samples=[old])
+    assert store.sample_quantiles()["samples"].to_pylist() == [1]
+
+
+def test_a_server_that_asks_who_it_is_gets_user_and_password(tmp_path: Path) -> None:
+    with running_influxd(tmp_path / "influxd", auth=True) as influxd:
+        made = f"CREATE USER ann WITH PASSWORD {quoted(PASSWORD)} WITH ALL PRIVILEGES"
+        Server(Target(influxd.url)).command(made)
+        server = Server(Target(influxd.url, username="ann", secret=PASSWORD))
+        provide(server, samples_days=30)
+        InfluxStore(server).append(spans=run_rows("1", JOBS))
+        assert len(InfluxStore(server).runs()) == 1
+
+        for target in (Target(influxd.url), Target(influxd.url, username="ann", secret="guessed")):
+            stranger = InfluxStore(Server(target))
+            with pytest.raises(UnavailableError, match="401"):
+                stranger.append(spans=run_rows("2", JOBS))
+            with pytest.raises(UnavailableError, match="401") as refused:
+                stranger.runs()
+            assert "guessed" not in str(refused.value)
 
 
 def test_values_no_server_can_hold_are_left_out(influxd: Influxd) -> None:
