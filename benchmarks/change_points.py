@@ -83,9 +83,9 @@ slow = {"ruptures Pelt": pelt, "ruptures Binseg": binseg}
 asked = json.load(sys.stdin)
 answers = {}
 for name, method in {**methods, **(slow if asked["slow"] else {})}.items():
-    start = time.perf_counter()
+    start = time.process_time()
     points = [[int(point) for point in method(values)] for values in asked["series"]]
-    answers[name] = {"points": points, "seconds": time.perf_counter() - start}
+    answers[name] = {"points": points, "seconds": time.process_time() - start}
 json.dump(answers, sys.stdout)
 """
 
@@ -275,7 +275,7 @@ def ask_peers(python: str, series: Sequence[np.ndarray], *, slow: bool) -> dict[
 
 
 def speeds(python: str | None) -> dict[str, dict[str, float]]:
-    """Series a second at several lengths: one change, normal noise; medians of interleaved rounds."""
+    """Series a CPU second at several lengths: one change, normal noise; medians of interleaved rounds."""
     random = np.random.default_rng(1)
     found: dict[str, dict[str, float]] = {}
     for count in (100, 500, 2_000):
@@ -288,9 +288,9 @@ def speeds(python: str | None) -> dict[str, dict[str, float]]:
                 ("makespan, one by one", partial(list, map(detect, series))),
                 ("makespan, no change", partial(detect_many, flat)),
             ):
-                start = time.perf_counter()
+                start = time.process_time()
                 task()
-                rounds.setdefault(name, []).append(len(series) / (time.perf_counter() - start))
+                rounds.setdefault(name, []).append(len(series) / (time.process_time() - start))
             for name, answer in (ask_peers(python, series, slow=False) if python else {}).items():
                 rounds.setdefault(name, []).append(len(series) / answer["seconds"])
         for name, values in rounds.items():
@@ -379,7 +379,7 @@ def show(result: Mapping[str, Any]) -> None:
     print("\nnewest values that are off, %, after 20, 60 and 200 values")
     for law, rates in result["newest_off_percent"].items():
         print(f"  {law:<28} " + "  ".join(f"{name} {rate:.1f}" for name, rate in rates.items()))
-    print("\nseries per second at 100, 500 and 2,000 points")
+    print("\nseries per CPU second at 100, 500 and 2,000 points")
     for name, row in result["series_per_s"].items():
         print(f"  {name:<22} " + " ".join(f"{value:>10,.0f}" for value in row.values()))
 

@@ -84,9 +84,12 @@ class Segmentation:
         self.count = len(values)
         self.points: list[int] = []
         self._starts = starts
-        self._sums = np.concatenate(([0.0], np.cumsum(values)))
-        self._squares = np.concatenate(([0.0], np.cumsum(values * values)))
-        self._moments = np.concatenate(([0.0], np.cumsum(values * np.arange(self.count))))
+        self._ramp = np.arange(self.count + 1, dtype=np.float64)
+        sums = np.zeros((3, self.count + 1))
+        sums[0, 1:] = values
+        np.multiply(values, values, out=sums[1, 1:])
+        np.multiply(values, self._ramp[:-1], out=sums[2, 1:])
+        self._sums, self._squares, self._moments = np.cumsum(sums, axis=1, out=sums)
         self._scatter: tuple[list[int] | None, tuple[float, float]] = None, (0.0, 0.0)
         self._splits: dict[tuple[int, int], tuple[int, float]] = {}
 
@@ -137,12 +140,16 @@ class Segmentation:
 
     def _excursion(self, start: int, end: int, least: float) -> list[int]:
         """Ends of the highest excursion between two borders, where they leave room for segments; none under `least`."""
-        sums, ends = self._sums[start : end + 1], (0, 0)
-        level = float(sums[-1] - sums[0]) / (end - start)
+        ends = (0, 0)
+        level = float(self._sums[end] - self._sums[start]) / (end - start)
+        sums = self._sums[start : end + 1] - level * self._ramp[: end - start + 1]
+        reach = float(sums.max() - sums.min())
         for width, scale in _widths(end - start):
+            if reach * scale <= least:
+                # No sum of neighbours is larger, and the wider ones count for less.
+                break
             moved = sums[width:] - sums[:-width]
-            usual = level * width
-            up, down = float(moved.max()) - usual, usual - float(moved.min())
+            up, down = float(moved.max()), -float(moved.min())
             if max(up, down) * scale > least:
                 least = max(up, down) * scale
                 first = start + int(np.argmax(moved) if up >= down else np.argmin(moved))
@@ -167,7 +174,7 @@ class Segmentation:
         if count < 2 * SHORTEST:
             return start, 0.0
         sums = self._sums
-        lefts = np.arange(SHORTEST, count - SHORTEST + 1, dtype=np.float64)
+        lefts = self._ramp[SHORTEST : count - SHORTEST + 1]
         first = start + SHORTEST
         squares = sums[first : end - SHORTEST + 1] - (sums[start] + lefts * ((sums[end] - sums[start]) / count))
         squares *= squares
