@@ -1,7 +1,7 @@
-"""History moved from one store to another, of either kind, day by day.
+"""History moved from one store to another, of either kind, some days at a time.
 
 Rows merge by their ids wherever they are written, so a copy that is repeated, or was killed in the middle, does no
-harm; the cursor only saves the time of doing days again. A day is on the cursor once the target has acknowledged it.
+harm; the cursor only saves the time of doing days again. Days are on it once the target has acknowledged them.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,13 +21,15 @@ from makespan_collector.store.contract import Store
 from makespan_collector.store.embedded.merging import merged_rows
 from makespan_collector.store.embedded.queries import Place, query
 from makespan_collector.store.influx.provisioning import samples_kept_ns
-from makespan_collector.store.influx.row_source import InfluxWindow, time_bounds_ns
+from makespan_collector.store.influx.row_source import InfluxWindow, rows_a_day, time_bounds_ns
 from makespan_collector.store.influx.server import Server
 from makespan_collector.store.schema import SAMPLES, SPANS, TableSchema
 from makespan_model.errors import InputError, UnavailableError
 
 _DAY_NS = 86_400 * 1_000_000_000
 _BATCH_ROWS = 20_000
+_WINDOW_ROWS = 200_000
+"""Rows that are held at once, unless a single day has more."""
 _TABLES = (SPANS, SAMPLES)
 
 Progress = Callable[[int, int], None]
@@ -57,7 +60,13 @@ class Copied:
 
 
 def copy_store(
-    source: Path | Server, target: Store, target_place: Path | Server, cursor: Path, progress: Progress = _silent
+    source: Path | Server,
+    target: Store,
+    target_place: Path | Server,
+    cursor: Path,
+    progress: Progress = _silent,
+    *,
+    window_rows: int = _WINDOW_ROWS,
 ) -> Copied:
     """Copy everything, then count both sides.
 
@@ -66,7 +75,8 @@ def copy_store(
         target: Open for writing.
         target_place: Where that is.
         cursor: File that remembers how far the copy is; removed when it is done.
-        progress: Told after every day.
+        progress: Told after each of the parts it is copied in.
+        window_rows: How many rows a part has, unless a day has more.
 
     Raises:
         UnavailableError: A store does not answer, or the target holds less than the source at the end.
@@ -76,22 +86,26 @@ def copy_store(
     if bounds is None:
         return Copied(0, 0, 0, 0)
     days = range(bounds[0] // _DAY_NS, bounds[1] // _DAY_NS + 1)
-    kept = {SPANS.name: days, SAMPLES.name: range(max(days[0], _first_day_kept(target_place)), days[-1] + 1)}
+    oldest = _first_day_kept(target_place)
+    kept = {SPANS.name: days, SAMPLES.name: range(max(days[0], oldest), days[-1] + 1)}
     copy = f"{_name(source)} -> {_name(target_place)}"
     done_before = _read_cursor(cursor, copy)
-    started = [day for day in days if day > done_before]
-    for number, day in enumerate(started):
+    days_left = len([day for day in days if day > done_before])
+    windows = _windows(source, days, window_rows)
+    left = [window for window in windows if window[-1] > done_before]
+    for window in left:
         for table in _TABLES:
-            for batch in _rows(source, table, day) if day in kept[table.name] else ():
+            for batch in _rows(source, table, _both(window, kept[table.name])):
                 if table is SPANS:
                     target.append(spans=batch)
                 else:
                     target.append(samples=batch)
-        _write_cursor(cursor, copy, day)
-        progress(len(days) - len(started) + number + 1, len(days))
+        _write_cursor(cursor, copy, window[-1])
+        progress(window[-1] - days[0] + 1, len(days))
     counts = {}
     for table in _TABLES:
-        there, here = (_count(place, table, kept[table.name]) for place in (source, target_place))
+        parts = [_both(window, kept[table.name]) for window in windows]
+        there, here = (sum(_count(place, table, part) for part in parts) for place in (source, target_place))
         if here < there:
             cursor.unlink(missing_ok=True)
             raise UnavailableError(
@@ -99,8 +113,33 @@ def copy_store(
             )
         counts[table.name] = there
     cursor.unlink(missing_ok=True)
-    too_old = _count(source, SAMPLES, range(days[0], kept[SAMPLES.name][0] if kept[SAMPLES.name] else days[-1] + 1))
-    return Copied(counts[SPANS.name], counts[SAMPLES.name], len(started), len(days) - len(started), too_old)
+    too_old = sum(_count(source, SAMPLES, range(window[0], min(window[-1] + 1, oldest))) for window in windows)
+    return Copied(counts[SPANS.name], counts[SAMPLES.name], days_left, len(days) - days_left, too_old)
+
+
+def _windows(place: Path | Server, days: range, window_rows: int) -> list[range]:
+    """The days in parts of no more rows than given, or of one day; days without rows are in none, or inside of one."""
+    rows: Counter[int] = Counter()
+    for table in _TABLES:
+        if isinstance(place, Server):
+            rows.update(rows_a_day(place, table, days))
+        else:
+            sql = f"SELECT {table.time} // {_DAY_NS}, count(*) FROM rows GROUP BY 1"  # noqa: S608 (ours)
+            rows.update(dict(query(place, table, lambda connection, sql=sql: connection.execute(sql).fetchall())))  # type: ignore[misc]
+    windows: list[range] = []
+    held = 0
+    for day in sorted(rows):
+        if windows and held + rows[day] <= window_rows:
+            windows[-1] = range(windows[-1][0], day + 1)
+            held += rows[day]
+        else:
+            windows.append(range(day, day + 1))
+            held = rows[day]
+    return windows
+
+
+def _both(one: range, other: range) -> range:
+    return range(max(one.start, other.start), min(one.stop, other.stop))
 
 
 def _first_day_kept(place: Path | Server) -> int:
@@ -120,42 +159,37 @@ def _bounds_ns(place: Path | Server) -> tuple[int, int] | None:
     return (min(found), max(found)) if found else None
 
 
-def _rows(place: Path | Server, table: TableSchema, day: int) -> list[pa.RecordBatch]:
-    """Rows of one day as `Store.append` takes them."""
-    start_ns, end_ns = day * _DAY_NS, (day + 1) * _DAY_NS
+def _rows(place: Path | Server, table: TableSchema, days: range) -> list[pa.RecordBatch]:
+    """Rows of these days as `Store.append` takes them."""
+    if not days:
+        return []
 
     def ask(connection: duckdb.DuckDBPyConnection) -> pa.Table:
-        sql = f"FROM ({merged_rows(table)}) WHERE {table.time} >= {start_ns} AND {table.time} < {end_ns} ORDER BY seq"
+        sql = f"FROM ({merged_rows(table)}) WHERE {_within(table, days)} ORDER BY seq"
         return connection.sql(sql).to_arrow_table()
 
-    rows = query(_window(place, start_ns, end_ns), table, ask).cast(table.columns).drop_columns(["seq"])
+    rows = query(_window(place, days), table, ask).cast(table.columns).drop_columns(["seq"])
     return [batch for batch in rows.combine_chunks().to_batches(max_chunksize=_BATCH_ROWS) if batch.num_rows]
 
 
 def _count(place: Path | Server, table: TableSchema, days: range) -> int:
     """Rows of these days, each once."""
-    total = 0
     if not days:
         return 0
-    # Day by day on a server, whose answers are held in memory; at once where the files are at hand.
-    for first, last in [(day, day) for day in days] if isinstance(place, Server) else [(days[0], days[-1])]:
-        start_ns, end_ns = first * _DAY_NS, (last + 1) * _DAY_NS
-        keys = ", ".join(table.key)
-        sql = f"""
-            SELECT count(*) FROM (SELECT DISTINCT {keys} FROM rows
-            WHERE {table.time} >= {start_ns} AND {table.time} < {end_ns})
-        """  # noqa: S608 (ours)
-        ((found,),) = query(
-            _window(place, start_ns, end_ns, (*table.key, table.time)),
-            table,
-            lambda connection, sql=sql: connection.execute(sql).fetchall(),  # type: ignore[misc]
-        )
-        total += int(found)
-    return total
+    sql = f"SELECT count(*) FROM (SELECT DISTINCT {', '.join(table.key)} FROM rows WHERE {_within(table, days)})"  # noqa: S608 (ours)
+    looked_at = _window(place, days, (*table.key, table.time))
+    ((found,),) = query(looked_at, table, lambda connection: connection.execute(sql).fetchall())
+    return int(found)
 
 
-def _window(place: Path | Server, start_ns: int, end_ns: int, columns: tuple[str, ...] | None = None) -> Place:
-    return InfluxWindow(place, start_ns, end_ns, columns) if isinstance(place, Server) else place
+def _within(table: TableSchema, days: range) -> str:
+    return f"{table.time} >= {days.start * _DAY_NS} AND {table.time} < {days.stop * _DAY_NS}"
+
+
+def _window(place: Path | Server, days: range, columns: tuple[str, ...] | None = None) -> Place:
+    if isinstance(place, Path):
+        return place
+    return InfluxWindow(place, days.start * _DAY_NS, days.stop * _DAY_NS, columns)
 
 
 def _name(place: Path | Server) -> str:

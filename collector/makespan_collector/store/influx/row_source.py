@@ -7,6 +7,7 @@ that asks the embedded store. InfluxQL narrows what is fetched: by tags, by time
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -30,7 +31,8 @@ from makespan_collector.store.schema import SPANS, TableSchema
 
 _ID = re.compile(r"[0-9a-f]+")
 """Nothing else was ever written as the id of a trace or span."""
-LONGEST_RUN_NS: Final = 35 * 86_400 * 1_000_000_000
+_DAY_NS = 86_400 * 1_000_000_000
+LONGEST_RUN_NS: Final = 35 * _DAY_NS
 """GitHub lets a run go on for 35 days: older spans do not belong to a run that starts later."""
 _IDS_A_QUERY = 100
 """Ids one query looks for; each of them is compared with every point in its way."""
@@ -191,6 +193,19 @@ def time_bounds_ns(server: Server) -> tuple[int, int] | None:
             sql = f'SELECT "span_id" FROM "{measurement}" WHERE time > 0 ORDER BY time {order} LIMIT 1'  # noqa: S608
             found += [int(row["time"]) for row in server.ask(sql, policy)]
     return (min(found), max(found)) if found else None
+
+
+def rows_a_day(server: Server, table: TableSchema, days: range) -> dict[int, int]:
+    """Points of a table by the day, in days since 1970, for those days that have some."""
+    found: Counter[int] = Counter()
+    for measurement in (TREE_MEASUREMENT, DETAIL_MEASUREMENT) if table is SPANS else (SAMPLE_MEASUREMENT,):
+        sql = (
+            f'SELECT count("seq") AS "points" FROM "{measurement}" '  # noqa: S608
+            f"WHERE time >= {days.start * _DAY_NS} AND time < {days.stop * _DAY_NS} GROUP BY time(1d) fill(none)"
+        )
+        for row in server.ask(sql, HISTORY if table is SPANS else SAMPLES):
+            found[int(row["time"]) // _DAY_NS] += int(row["points"])
+    return found
 
 
 def _any_of(name: str, values: Collection[str]) -> str:

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -50,7 +53,7 @@ def test_a_history_goes_to_a_server_and_back_and_is_the_same(
     server = InfluxStore(influx_server)
 
     to_server = copy_store(
-        source, server, influx_server, tmp_path / "c", lambda done, total: days.append((done, total))
+        source, server, influx_server, tmp_path / "c", lambda done, total: days.append((done, total)), window_rows=5
     )
     with open_store(tmp_path / "back") as back:
         to_folder = copy_store(influx_server, back, tmp_path / "back", tmp_path / "c")
@@ -81,12 +84,51 @@ def test_a_copy_that_broke_off_goes_on_where_it_was(source: Path, influx_server:
     server, cursor = InfluxStore(influx_server), tmp_path / "c"
 
     with pytest.raises(UnavailableError, match="gone"):
-        copy_store(source, FailingStore(server, 5), influx_server, cursor)  # type: ignore[arg-type]
+        copy_store(source, FailingStore(server, 5), influx_server, cursor, window_rows=5)  # type: ignore[arg-type]
     assert json.loads(cursor.read_text())["day"] == EPOCH // DAY_NS + 1
 
     assert copy_store(source, server, influx_server, cursor) == Copied(spans=16, samples=4, days=2, days_before=2)
     with open_store(source, read_only=True) as original:
         _same(original, server)
+
+
+COPIER = """
+import sys
+from pathlib import Path
+from makespan_collector.store.copying import copy_store
+from makespan_collector.store.influx.server import Server, Target
+from makespan_collector.store.influx.server_store import InfluxStore
+
+source, url, database, cursor = sys.argv[1:]
+server = Server(Target(url, database=database))
+print(copy_store(Path(source), InfluxStore(server), server, Path(cursor), window_rows=3))
+"""
+
+
+def test_a_copy_that_is_killed_goes_on_and_ends_as_if_nothing_had_happened(
+    influx_server: Server, tmp_path: Path
+) -> None:
+    source, cursor = tmp_path / "long", tmp_path / "c"
+    with open_store(source) as store:
+        for day in range(30):
+            store.append(spans=run_rows(str(day), {"test": [("pytest", 0, 9)]}, start_ns=EPOCH + day * DAY_NS))
+    target = influx_server.target
+    command = [sys.executable, "-c", COPIER, str(source), target.url, target.database, str(cursor)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not cursor.exists() and process.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+    process.kill()
+    assert process.wait(60) == -signal.SIGKILL
+    server = InfluxStore(influx_server)
+
+    copied = copy_store(source, server, influx_server, cursor, window_rows=20)
+
+    assert (copied.spans, copied.days + copied.days_before) == (90, 30)
+    assert copied.days_before > 0
+    with open_store(source, read_only=True) as original:
+        assert original.runs() == server.runs()
 
 
 def test_copying_again_doubles_nothing(source: Path, influx_server: Server, tmp_path: Path) -> None:
