@@ -29,8 +29,9 @@ import pyarrow.parquet as pq
 
 from makespan_collector.store.contract import Store
 from makespan_collector.store.influx.provisioning import provide
-from makespan_collector.store.influx.server import Server, Target
+from makespan_collector.store.influx.server import Server
 from makespan_collector.store.influx.server_store import InfluxStore
+from makespan_collector.store.influx.target import Target
 from makespan_collector.store.opening import open_store
 from makespan_collector.store.rows import SpanKind
 from makespan_collector.store.schema import SAMPLES, SPANS, TableSchema

@@ -7,8 +7,9 @@ import pytest
 
 from makespan_cli.main import main
 from makespan_collector.store.influx.provisioning import provide
-from makespan_collector.store.influx.server import Server, Target
+from makespan_collector.store.influx.server import Server
 from makespan_collector.store.influx.server_store import InfluxStore
+from makespan_collector.store.influx.target import Target
 from makespan_collector.store.opening import open_store
 from makespan_model.errors import ExitCode
 from support.influxd import running_influxd

@@ -32,7 +32,8 @@ def place_of(name: str, settings: Settings) -> StorePlace:
     if not told.url:
         raise UsageError("the store is `influxdb`, and no server is: set `url` in [influxdb], or MAKESPAN_INFLUXDB_URL")
     try:
-        from makespan_collector.store.influx.server import Server, Target
+        from makespan_collector.store.influx.server import Server
+        from makespan_collector.store.influx.target import Target
     except ImportError as error:
         raise UnavailableError("an InfluxDB store needs its client: pip install 'makespan[influxdb]'") from error
     return Server(

@@ -9,20 +9,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import urllib3
 from influxdb_client import InfluxDBClient
 from influxdb_client.client.write_api import SYNCHRONOUS
 from influxdb_client.rest import ApiException
 from urllib3.exceptions import HTTPError
-from urllib3.util import make_headers
 from urllib3.util.retry import Retry
 
+from makespan_collector.store.influx.target import Patience, Target
 from makespan_model.errors import InputError, UnavailableError
 
 _BATCH_LINES = 5_000
 _RETRIES = 1
+_PATIENT = Patience()
 _CHUNK_ROWS = 10_000
 _FIRST_WITH_V2_WRITE = (1, 8)
 _BEYOND_RETENTION = "points beyond retention policy"
@@ -31,52 +32,6 @@ HISTORY = "history"
 """Retention policy (1.x) or the part of the bucket's name (2.x) of what is kept for years."""
 SAMPLES = "samples"
 """The same of samples, which are kept for weeks."""
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Which server and what in it.
-
-    Attributes:
-        url: Base URL.
-        database: Database of 1.x; in 2.x the buckets `database/history` and `database/samples`.
-        org: Organisation of 2.x.
-        username: Of 1.x.
-        secret: Token, or password of 1.x; never shown.
-    """
-
-    url: str
-    database: str = "makespan"
-    org: str = "-"
-    username: str = ""
-    secret: str = ""
-
-    def __post_init__(self) -> None:
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("http", "https") or not parts.netloc:
-            raise InputError(f"an InfluxDB URL is http://HOST:PORT, not {self.url!r}")
-        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", self.database):
-            raise InputError(f"a database is named by letters, digits and underscores, not {self.database!r}")
-
-    @property
-    def authorization(self) -> dict[str, str]:
-        """Headers that say who asks: servers before 1.8 know users and passwords alone."""
-        if self.username:
-            return make_headers(basic_auth=f"{self.username}:{self.secret}")
-        return {"Authorization": f"Token {self.secret}"} if self.secret else {}
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long a server is waited for, in seconds.
-
-    Attributes:
-        write_s: For the answer to each try of a write: the sender waits for it too, usually 10 s.
-        read_s: For the first part of an answer, and between two.
-    """
-
-    write_s: float = 5.0
-    read_s: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +50,7 @@ class Server:
         patience: How long it is waited for.
     """
 
-    def __init__(self, target: Target, patience: Patience = Patience()) -> None:
+    def __init__(self, target: Target, patience: Patience = _PATIENT) -> None:
         self.target = target
         self._http = urllib3.PoolManager(
             timeout=urllib3.Timeout(connect=patience.write_s, read=patience.read_s),

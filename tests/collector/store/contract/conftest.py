@@ -10,8 +10,9 @@ import pytest
 
 from makespan_collector.store.contract import Store
 from makespan_collector.store.influx.provisioning import provide
-from makespan_collector.store.influx.server import Server, Target
+from makespan_collector.store.influx.server import Server
 from makespan_collector.store.influx.server_store import InfluxStore
+from makespan_collector.store.influx.target import Target
 from makespan_collector.store.opening import open_store
 from support.influxd import Influxd, running_influxd
 

@@ -12,8 +12,9 @@ import pytest
 from makespan_collector.store.contract import Store
 from makespan_collector.store.copying import Copied, copy_store
 from makespan_collector.store.influx.provisioning import provide
-from makespan_collector.store.influx.server import Server, Target
+from makespan_collector.store.influx.server import Server
 from makespan_collector.store.influx.server_store import InfluxStore
+from makespan_collector.store.influx.target import Target
 from makespan_collector.store.opening import open_store
 from makespan_collector.store.rows import SampleRow
 from makespan_collector.store.schema import Samples, Spans
@@ -96,7 +97,8 @@ COPIER = """
 import sys
 from pathlib import Path
 from makespan_collector.store.copying import copy_store
-from makespan_collector.store.influx.server import Server, Target
+from makespan_collector.store.influx.server import Server
+from makespan_collector.store.influx.target import Target
 from makespan_collector.store.influx.server_store import InfluxStore
 
 source, url, database, cursor = sys.argv[1:]

@@ -13,7 +13,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from makespan_collector.store.influx.provisioning import provide
-from makespan_collector.store.influx.server import Server, Target
+from makespan_collector.store.influx.server import Server
+from makespan_collector.store.influx.target import Target
 from makespan_model.errors import InputError, UnavailableError
 
 

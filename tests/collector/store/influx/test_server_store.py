@@ -17,8 +17,9 @@ import pytest
 
 from makespan_collector.store.influx.points import quoted
 from makespan_collector.store.influx.provisioning import provide, samples_kept_ns
-from makespan_collector.store.influx.server import HISTORY, SAMPLES, Patience, Server, Target
+from makespan_collector.store.influx.server import HISTORY, SAMPLES, Server
 from makespan_collector.store.influx.server_store import InfluxStore
+from makespan_collector.store.influx.target import Patience, Target
 from makespan_collector.store.rows import SampleRow, SpanRow
 from makespan_model.errors import InputError, UnavailableError
 from support.influxd import Influxd, free_port, running_influxd, running_victoria_metrics
