@@ -227,7 +227,7 @@ def test_a_workflow_outside_a_repository_is_a_usage_error(project: LocalProject,
     ("arguments", "exit_code", "said"),
     [
         (["gone.yml"], 3, "gone.yml: "),
-        (["FILE", "--runners", "-1"], 2, "runners must be 0 (as many as CPUs) or more, not -1"),
+        (["FILE", "--runners", "-1"], 2, "runners must be 0 or more, not -1"),
         (["FILE", "--store", "s", "--endpoint", "http://127.0.0.1:1"], 2, "--endpoint and --store exclude each other"),
         (["FILE", "--endpoint", "http://127.0.0.1:1"], 4, "could not be sent to http://127.0.0.1:1"),
     ],
