@@ -199,7 +199,7 @@ def autoregressive(random: np.random.Generator, coefficient: float, count: int) 
     values = random.normal(0, 1, count)
     for n in range(1, count):
         values[n] += coefficient * values[n - 1]
-    return 100 + values
+    return 100 + 8 * values
 
 
 LAWS: dict[str, Callable[[np.random.Generator, int], np.ndarray]] = {

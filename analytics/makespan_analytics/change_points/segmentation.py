@@ -19,6 +19,7 @@ from math import exp, inf, log, sqrt
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import ndtr, stdtrit
 
 from makespan_analytics.change_points.robustness import Floats, autocorrelation, long_run_inflation
 
@@ -99,8 +100,7 @@ class Segmentation:
         self._propose(least)
         for _ in range(_ROUNDS):
             before = list(self.points)
-            correlation, deviation = self.scatter()
-            self._drop_weak(least * deviation * sqrt(long_run_inflation(correlation)))
+            self._drop_weak(self._least_height(least))
             self._move_to_best_places()
             if self.points == before:
                 break
@@ -120,6 +120,17 @@ class Segmentation:
             found = autocorrelation(residuals, len(lengths)), sqrt(float(residuals @ residuals) / freedom)
             self._scatter = list(self.points), found
         return found
+
+    def _least_height(self, least: float) -> float:
+        """The threshold in long-run deviations of the scatter around all levels.
+
+        That deviation is itself an estimate, from few values where they depend on each other: the height as improbable
+        by Student's law as the threshold is by the normal one.
+        """
+        correlation, deviation = self.scatter()
+        inflation = long_run_inflation(correlation)
+        freedom = max(1.0, self.count / inflation - len(self.points) - 1)
+        return -float(stdtrit(freedom, ndtr(-least))) * deviation * sqrt(inflation)
 
     def difference(self, before: int, here: int, after: int) -> float:
         """Level of [here, after) less that of [before, here)."""

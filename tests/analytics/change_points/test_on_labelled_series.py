@@ -31,9 +31,11 @@ def benchmark_module() -> ModuleType:
 
 
 @needs_labels
-@pytest.mark.parametrize(("corpus", "f1", "covering"), [("tcpd", 0.75, 0.72), ("sap_hana_annotated", 0.82, 0.76)])
+@pytest.mark.parametrize(
+    ("corpus", "f1", "covering", "recall"), [("tcpd", 0.75, 0.72, 0.45), ("sap_hana_annotated", 0.82, 0.76, 0.7)]
+)
 def test_points_are_those_that_people_mark(
-    benchmark_module: ModuleType, corpus: str, f1: float, covering: float
+    benchmark_module: ModuleType, corpus: str, f1: float, covering: float, recall: float
 ) -> None:
     series = benchmark_module.read_corpus(LABELLED / corpus)
     scores = benchmark_module.scores(series, benchmark_module.ours([one.values for one in series]))
@@ -41,7 +43,7 @@ def test_points_are_those_that_people_mark(
     assert scores["f1"] >= f1
     assert scores["covering"] >= covering
     assert scores["alarm_precision"] >= 0.8
-    assert scores["alarm_recall"] >= 0.55
+    assert scores["alarm_recall"] >= recall
 
 
 @needs_labels

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from scipy.stats import norm
+from scipy.stats import t as student
 
 from makespan_analytics.change_points.robustness import (
     Floats,
@@ -89,7 +91,9 @@ def _slow_segments(values: Floats) -> list[int]:
         residuals = np.concatenate([part - part.mean() for part in parts])
         correlation = autocorrelation(residuals, len(parts))
         deviation = math.sqrt(_squares(parts) / (len(values) - len(parts)))
-        bar = least * deviation * math.sqrt((1 + correlation) / (1 - correlation))
+        inflation = (1 + correlation) / (1 - correlation)
+        freedom = max(1.0, len(values) / inflation - len(parts))
+        bar = float(student.isf(norm.sf(least), freedom)) * deviation * math.sqrt(inflation)
         while points:
             heights = [_cusum(left, right) for left, right in pairwise(_cut(values, points))]
             if min(heights) > bar:
