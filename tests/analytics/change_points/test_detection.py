@@ -94,6 +94,13 @@ def test_less_than_one_point_in_a_thousand_is_found_where_nothing_changes(law: s
     assert found / (40 * 300) < 0.001
 
 
+def test_short_series_of_runs_that_depend_on_each_other_have_no_levels() -> None:
+    random = np.random.default_rng(11)
+    found = sum(len(detect(_autoregressive(random)[-100:], min_effect=0.0)) for _ in range(100))
+
+    assert found / (100 * 100) <= 0.001
+
+
 @pytest.mark.parametrize("values", [[], [1.0] * 9, [None] * 50, [5.0] * 100, [0.0] * 100, list(range(9))])
 def test_short_empty_and_constant_series_have_none(values: list[float | None]) -> None:
     assert detect(values) == []
