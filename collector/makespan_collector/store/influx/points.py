@@ -17,7 +17,7 @@ import json
 import math
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final
 
 import pyarrow as pa
@@ -46,6 +46,8 @@ _TAG_LENGTH = 1_000
 """Characters of a tag. All tags of a point have to fit 64 KiB, and names that long are told apart by their fields."""
 
 
+_PLAIN = re.compile(r"[^0-9A-Za-z_]")
+"""What a regular expression may take for something else, or InfluxQL for its end."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 """Line ends end a point, and InfluxQL has no way to write NUL."""
 
@@ -103,6 +105,21 @@ def quoted(text: str) -> str:
     """
     escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n")
     return f"'{escaped}'"
+
+
+def any_of(name: str, values: Collection[str]) -> str:
+    """The InfluxQL condition that a field or tag has one of these values; what has it may have to be looked at again.
+
+    Several are a regular expression: InfluxDB compares each point with each term of an OR, which took 12 s for 600 ids
+    and 78,000 points, where the expression took 0.2 s. It turns expressions that list up to 100 texts into an OR by
+    itself; the last alternative, one or more NUL, is there so that it does not.
+    """
+    if not values:
+        return "time < 0"
+    if len(values) == 1 and not _CONTROL.search(text := next(iter(values))):
+        return f'"{name}" = {quoted(text)}'
+    listed = "|".join(_PLAIN.sub(lambda found: f"\\x{{{ord(found[0]):x}}}", value) for value in values)
+    return f'"{name}" =~ /^(?:{listed}|\\x{{0}}+)$/'
 
 
 def tag_value(text: str | None) -> str:

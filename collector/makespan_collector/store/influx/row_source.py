@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -21,7 +21,7 @@ from makespan_collector.store.influx.points import (
     SAMPLE_MEASUREMENT,
     TREE_MEASUREMENT,
     TREE_WINDOW_NS,
-    quoted,
+    any_of,
     shard_of,
     tag_value,
 )
@@ -34,9 +34,8 @@ _ID = re.compile(r"[0-9a-f]+")
 _DAY_NS = 86_400 * 1_000_000_000
 LONGEST_RUN_NS: Final = 35 * _DAY_NS
 """GitHub lets a run go on for 35 days: older spans do not belong to a run that starts later."""
-_IDS_A_QUERY = 100
-"""Ids one query looks for; each of them is compared with every point in its way."""
-_IDS_WORTH_IT = 1_000
+_IDS_A_QUERY = 1_000
+_IDS_WORTH_IT = 10_000
 """With more run ids than this, rows are fetched by time alone; the question looks at the ids again anyway."""
 ALL_COLUMNS = tuple(SPANS.columns.names)
 IDENTITY_COLUMNS = ("kind", "start_ns", "provider", "repository", "run_id", "attempt", "pipeline")
@@ -105,11 +104,11 @@ class InfluxRows:
         found = [table.columns.empty_table()]
         for first in range(0, len(traces), _IDS_A_QUERY):
             part = traces[first : first + _IDS_A_QUERY]
-            conditions = ["time > 0", _any_of("trace_id", part)]
+            conditions = ["time > 0", any_of("trace_id", part)]
             if measurement != TREE_MEASUREMENT:
-                conditions.append(_any_of("shard", sorted({shard_of(trace_id) for trace_id in part})))
+                conditions.append(any_of("shard", sorted({shard_of(trace_id) for trace_id in part})))
                 if self.span_id is not None:
-                    conditions.append(_any_of("span_id", [self.span_id]))
+                    conditions.append(any_of("span_id", [self.span_id]))
             found.append(self._fetch(table, columns, measurement, policy, " AND ".join(conditions)))
         return found
 
@@ -137,13 +136,12 @@ class InfluxRows:
     def _tree(self) -> str:
         parts = ["time > 0"]
         if self.repository is not None:
-            parts.append(_any_of("repository", [tag_value(self.repository)]))
+            parts.append(any_of("repository", [tag_value(self.repository)]))
         if self.pipeline is not None:
             # Some tellers of a step or job do not know of which pipeline it is.
-            parts.append(_any_of("pipeline", [tag_value(self.pipeline), NO_VALUE]))
-        # InfluxQL has no way to write NUL.
-        if self.run_ids is not None and len(self.run_ids) <= _IDS_WORTH_IT and "\0" not in "".join(self.run_ids):
-            parts.append(_any_of("run_id", self.run_ids))
+            parts.append(any_of("pipeline", [tag_value(self.pipeline), NO_VALUE]))
+        if self.run_ids is not None and len(self.run_ids) <= _IDS_WORTH_IT:
+            parts.append(any_of("run_id", self.run_ids))
         if self.since_ns is not None:
             parts.append(f"time >= {max(0, self.since_ns - LONGEST_RUN_NS)}")
         if self.until_ns is not None:
@@ -206,9 +204,3 @@ def rows_a_day(server: Server, table: TableSchema, days: range) -> dict[int, int
         for row in server.ask(sql, HISTORY if table is SPANS else SAMPLES):
             found[int(row["time"]) // _DAY_NS] += int(row["points"])
     return found
-
-
-def _any_of(name: str, values: Collection[str]) -> str:
-    if not values:
-        return "time < 0"
-    return "(" + " OR ".join(f'"{name}" = {quoted(value)}' for value in values) + ")"
