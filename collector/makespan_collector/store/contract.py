@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol, Self, runtime_checkable
+from typing import Protocol, Self, TypedDict, Unpack, runtime_checkable
 
 import pyarrow as pa
 
@@ -71,6 +71,20 @@ class ReadsManySamples(Protocol):
         """The readings of every step of these traces by trace and span id, each as `Store.samples` answers."""
 
 
+class Narrowing(TypedDict, total=False):
+    """Which runs a question is about: those that match every one given; None does not narrow.
+
+    Attributes:
+        since_ns: Runs whose first span started then or later.
+        until_ns: Runs whose first span started earlier.
+    """
+
+    repository: str | None
+    pipeline: str | None
+    since_ns: int | None
+    until_ns: int | None
+
+
 class Store(Protocol):
     """History of runs and samples."""
 
@@ -102,45 +116,21 @@ class Store(Protocol):
         `since_ns` leaves out runs whose first span started earlier, `until_ns` those in which it started then or later.
         """
 
-    def run_series(
-        self,
-        *,
-        repository: str | None = None,
-        pipeline: str | None = None,
-        since_ns: int | None = None,
-        until_ns: int | None = None,
-    ) -> pa.Table:
-        """One row a run, oldest first, in the columns of `series.RUN_SERIES`; the filters are those of `runs`."""
+    def run_series(self, **narrowed: Unpack[Narrowing]) -> pa.Table:
+        """One row a run, oldest first, in the columns of `series.RUN_SERIES`."""
 
-    def job_series(
-        self,
-        *,
-        repository: str | None = None,
-        pipeline: str | None = None,
-        since_ns: int | None = None,
-        until_ns: int | None = None,
-    ) -> pa.Table:
+    def job_series(self, **narrowed: Unpack[Narrowing]) -> pa.Table:
         """One row a job of each of these runs: `series.JOB_SERIES`."""
 
-    def step_series(
-        self,
-        *,
-        repository: str | None = None,
-        pipeline: str | None = None,
-        since_ns: int | None = None,
-        until_ns: int | None = None,
-    ) -> pa.Table:
+    def step_series(self, **narrowed: Unpack[Narrowing]) -> pa.Table:
         """One row a step of each of these runs: `series.STEP_SERIES`."""
 
     def sample_quantiles(
         self,
         *,
-        repository: str | None = None,
-        pipeline: str | None = None,
-        since_ns: int | None = None,
-        until_ns: int | None = None,
         quantiles: Sequence[float] = (0.5, 0.95, 0.99),
         metrics: Sequence[str] = ("cpu_cores", "memory_bytes"),
+        **narrowed: Unpack[Narrowing],
     ) -> pa.Table:
         """Quantiles of the samples of all runs of a step, over these runs: `series.quantiles_schema(metrics)`.
 

@@ -8,11 +8,11 @@ import time
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, Unpack
 
 import pyarrow as pa
 
-from makespan_collector.store.contract import PipelineSummary, StoreStatus
+from makespan_collector.store.contract import Narrowing, PipelineSummary, StoreStatus
 from makespan_collector.store.embedded import (
     detail_queries,
     evidence_queries,
@@ -26,6 +26,7 @@ from makespan_collector.store.embedded.group_commit import GroupCommit
 from makespan_collector.store.embedded.log_segment import LogWriter, repair_log
 from makespan_collector.store.embedded.retention import Pruned
 from makespan_collector.store.embedded.segments import list_segments, log_path, table_files
+from makespan_collector.store.embedded.series_queries import Chosen
 from makespan_collector.store.embedded.writer_lock import WriterLock
 from makespan_collector.store.rows import SpanRow
 from makespan_collector.store.schema import (
@@ -89,54 +90,27 @@ class EmbeddedReader:
             now_ns=time.time_ns(),
         )
 
-    def run_series(
-        self,
-        *,
-        repository: str | None = None,
-        pipeline: str | None = None,
-        since_ns: int | None = None,
-        until_ns: int | None = None,
-    ) -> pa.Table:
+    def run_series(self, **narrowed: Unpack[Narrowing]) -> pa.Table:
         """See `Store.run_series`."""
-        chosen = series_queries.Chosen(repository, pipeline, since_ns, until_ns)
-        return series_queries.run_series(self._root, chosen, now_ns=time.time_ns())
+        return series_queries.run_series(self._root, Chosen(**narrowed), now_ns=time.time_ns())
 
-    def job_series(
-        self,
-        *,
-        repository: str | None = None,
-        pipeline: str | None = None,
-        since_ns: int | None = None,
-        until_ns: int | None = None,
-    ) -> pa.Table:
+    def job_series(self, **narrowed: Unpack[Narrowing]) -> pa.Table:
         """See `Store.job_series`."""
-        chosen = series_queries.Chosen(repository, pipeline, since_ns, until_ns)
-        return series_queries.job_series(self._root, chosen, now_ns=time.time_ns())
+        return series_queries.job_series(self._root, Chosen(**narrowed), now_ns=time.time_ns())
 
-    def step_series(
-        self,
-        *,
-        repository: str | None = None,
-        pipeline: str | None = None,
-        since_ns: int | None = None,
-        until_ns: int | None = None,
-    ) -> pa.Table:
+    def step_series(self, **narrowed: Unpack[Narrowing]) -> pa.Table:
         """See `Store.step_series`."""
-        chosen = series_queries.Chosen(repository, pipeline, since_ns, until_ns)
-        return series_queries.step_series(self._root, chosen, now_ns=time.time_ns())
+        return series_queries.step_series(self._root, Chosen(**narrowed), now_ns=time.time_ns())
 
     def sample_quantiles(
         self,
         *,
-        repository: str | None = None,
-        pipeline: str | None = None,
-        since_ns: int | None = None,
-        until_ns: int | None = None,
         quantiles: Sequence[float] = (0.5, 0.95, 0.99),
         metrics: Sequence[str] = ("cpu_cores", "memory_bytes"),
+        **narrowed: Unpack[Narrowing],
     ) -> pa.Table:
         """See `Store.sample_quantiles`."""
-        steps = series_queries.step_keys(self._root, series_queries.Chosen(repository, pipeline, since_ns, until_ns))
+        steps = series_queries.step_keys(self._root, Chosen(**narrowed))
         return sample_queries.sample_quantiles(self._root, steps, quantiles, metrics)
 
     def pipelines(self) -> list[PipelineSummary]:

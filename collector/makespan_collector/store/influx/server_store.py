@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Self, Unpack
 
 import pyarrow as pa
 
-from makespan_collector.store.contract import PipelineSummary, StoreStatus
+from makespan_collector.store.contract import Narrowing, PipelineSummary, StoreStatus
 from makespan_collector.store.embedded import (
     detail_queries,
     evidence_queries,
@@ -96,55 +96,31 @@ class InfluxStore:
             now_ns=time.time_ns(),
         )
 
-    def run_series(
-        self,
-        *,
-        repository: str | None = None,
-        pipeline: str | None = None,
-        since_ns: int | None = None,
-        until_ns: int | None = None,
-    ) -> pa.Table:
+    def run_series(self, **narrowed: Unpack[Narrowing]) -> pa.Table:
         """See `Store.run_series`."""
-        rows = self._narrowed(repository, pipeline, since_ns, until_ns, SERIES_COLUMNS)
-        return series_queries.run_series(rows, Chosen(repository, pipeline, since_ns, until_ns), now_ns=time.time_ns())
+        rows = InfluxRows(self._server, **narrowed, columns=SERIES_COLUMNS)
+        return series_queries.run_series(rows, Chosen(**narrowed), now_ns=time.time_ns())
 
-    def job_series(
-        self,
-        *,
-        repository: str | None = None,
-        pipeline: str | None = None,
-        since_ns: int | None = None,
-        until_ns: int | None = None,
-    ) -> pa.Table:
+    def job_series(self, **narrowed: Unpack[Narrowing]) -> pa.Table:
         """See `Store.job_series`."""
-        rows = self._narrowed(repository, pipeline, since_ns, until_ns, SERIES_COLUMNS)
-        return series_queries.job_series(rows, Chosen(repository, pipeline, since_ns, until_ns), now_ns=time.time_ns())
+        rows = InfluxRows(self._server, **narrowed, columns=SERIES_COLUMNS)
+        return series_queries.job_series(rows, Chosen(**narrowed), now_ns=time.time_ns())
 
-    def step_series(
-        self,
-        *,
-        repository: str | None = None,
-        pipeline: str | None = None,
-        since_ns: int | None = None,
-        until_ns: int | None = None,
-    ) -> pa.Table:
+    def step_series(self, **narrowed: Unpack[Narrowing]) -> pa.Table:
         """See `Store.step_series`."""
-        rows = self._narrowed(repository, pipeline, since_ns, until_ns, SERIES_COLUMNS)
-        return series_queries.step_series(rows, Chosen(repository, pipeline, since_ns, until_ns), now_ns=time.time_ns())
+        rows = InfluxRows(self._server, **narrowed, columns=SERIES_COLUMNS)
+        return series_queries.step_series(rows, Chosen(**narrowed), now_ns=time.time_ns())
 
     def sample_quantiles(
         self,
         *,
-        repository: str | None = None,
-        pipeline: str | None = None,
-        since_ns: int | None = None,
-        until_ns: int | None = None,
         quantiles: Sequence[float] = (0.5, 0.95, 0.99),
         metrics: Sequence[str] = ("cpu_cores", "memory_bytes"),
+        **narrowed: Unpack[Narrowing],
     ) -> pa.Table:
         """See `Store.sample_quantiles`."""
-        rows = self._narrowed(repository, pipeline, since_ns, until_ns, STEP_KEY_COLUMNS)
-        steps = series_queries.step_keys(rows, Chosen(repository, pipeline, since_ns, until_ns))
+        rows = InfluxRows(self._server, **narrowed, columns=STEP_KEY_COLUMNS)
+        steps = series_queries.step_keys(rows, Chosen(**narrowed))
         return sample_summaries.sample_quantiles(self._server, steps, quantiles, metrics)
 
     def pipelines(self) -> list[PipelineSummary]:
@@ -172,16 +148,6 @@ class InfluxStore:
     def details(self, trace_ids: Collection[str]) -> list[SpanRow]:
         """See `Store.details`."""
         return detail_queries.details(InfluxRows(self._server, trace_ids=tuple(trace_ids), details=True), trace_ids)
-
-    def _narrowed(
-        self,
-        repository: str | None,
-        pipeline: str | None,
-        since_ns: int | None,
-        until_ns: int | None,
-        columns: tuple[str, ...],
-    ) -> InfluxRows:
-        return InfluxRows(self._server, repository, pipeline, None, since_ns, until_ns, columns=columns)
 
     def compact(self) -> None:
         """Do nothing: the server compacts by itself."""
