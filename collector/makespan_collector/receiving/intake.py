@@ -8,11 +8,13 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from makespan_collector.access.tokens import Grant
 from makespan_collector.operation.metrics import Metrics
-from makespan_collector.otlp.json_messages import parse_json
 from makespan_collector.receiving.combining import Combiner
 from makespan_collector.receiving.signals import COLUMNS_FROM_SPANS, TRACES, Contents, NothingKeptError, Signal
 from makespan_collector.store.contract import Store
 from makespan_model.errors import UnavailableError
+
+_COUNTED_FROM_BYTES = 2_048
+"""A smaller request cannot hold as many spans as make columns worth while: ids and times of one take 46 bytes."""
 
 
 class Intake:
@@ -39,9 +41,9 @@ class Intake:
         """
         size_bytes = len(data)
         if as_json:
-            data = parse_json(signal.request, data).SerializeToString()
+            data = signal.from_json(data)
         try:
-            count = _span_count(data) if signal is TRACES else 0
+            count = _span_count(data) if signal is TRACES and size_bytes >= _COUNTED_FROM_BYTES else 0
             # What a grant does not cover has to be told from what other requests bring.
             if count >= COLUMNS_FROM_SPANS and not grant.projects:
                 contents = self._traces.take(data)

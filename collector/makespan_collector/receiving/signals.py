@@ -133,22 +133,22 @@ class Signal:
         """
         return self._decode(data)
 
-    def decode_json(self, data: bytes) -> Contents:
-        """Decode a request in OTLP/JSON.
+    def from_json(self, data: bytes) -> bytes:
+        """A request in OTLP/JSON as the serialized request it stands for.
 
         Raises:
             JsonRequestError: It is none; the message says where.
         """
-        return self._decode(parse_json(self.request, data).SerializeToString())
+        return bytes(parse_json(self.request, data).SerializeToString())
 
-    def decode_for(self, grant: Grant, data: bytes, *, as_json: bool = False) -> Contents:
+    def decode_for(self, grant: Grant, data: bytes) -> Contents:
         """Decode a request of somebody who may send for some projects only: the rest counts as rejected.
 
         Raises:
             DecodeError: It is no request.
-            JsonRequestError: Nor is it one in JSON.
+            NothingKeptError: None of its spans can be kept.
         """
-        contents = self.decode_json(data) if as_json else self.decode(data)
+        contents = self.decode(data)
         return contents if not grant.projects else contents.covered_by(grant)
 
     def answer(self, contents: Contents) -> Message:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
@@ -57,7 +58,7 @@ def webhooks_blueprint(
     return blueprint
 
 
-class _Endpoint:
+class _Endpoint(ABC):
     """What the providers' endpoints share."""
 
     variable = ""
@@ -92,17 +93,21 @@ class _Endpoint:
         self._deliveries.add(delivery)
         return _accepted(len(rows))
 
+    @abstractmethod
     def _is_configured(self) -> bool:
-        raise NotImplementedError
+        """Whether there is a secret to check events with."""
 
+    @abstractmethod
     def _is_authentic(self, body: bytes) -> bool:
-        raise NotImplementedError
+        """Whether the provider sent this."""
 
+    @abstractmethod
     def _delivery(self) -> str:
-        raise NotImplementedError
+        """The provider's id of this delivery; empty where it gives none."""
 
+    @abstractmethod
     def _rows(self, payload: Payload) -> list[SpanRow] | None:
-        raise NotImplementedError
+        """What the event says of runs and jobs; None for an event of something else."""
 
     def _tell_once(self) -> None:
         if not self._has_told:
