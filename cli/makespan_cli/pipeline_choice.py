@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from typing import TYPE_CHECKING
 
 from makespan_model.errors import UnavailableError, UsageError
@@ -9,6 +10,15 @@ from makespan_model.matching import did_you_mean
 
 if TYPE_CHECKING:
     from makespan_collector.store.contract import PipelineSummary, Store
+
+
+def add_pipeline_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what says which pipeline is meant, and where its history is."""
+    parser.add_argument(
+        "pipeline", nargs="?", metavar="PIPELINE", help="its name; may be omitted when the store has only one"
+    )
+    parser.add_argument("--repository", metavar="NAME", help="where several repositories have a pipeline of this name")
+    parser.add_argument("--store", metavar="DIR", help="directory of the store (setting: store)")
 
 
 def choose_pipeline(store: Store, place: str, pipeline: str | None, repository: str | None) -> PipelineSummary:

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from makespan_cli.pipeline_choice import add_pipeline_arguments, choose_pipeline
 from makespan_model.errors import UsageError
 from makespan_model.settings import load_settings
 from makespan_model.units import format_bytes, format_duration
@@ -35,11 +36,7 @@ _PARTS_SHOWN = 3
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument(
-        "pipeline", nargs="?", metavar="PIPELINE", help="its name; may be omitted when the store has only one"
-    )
-    parser.add_argument("--repository", metavar="NAME", help="where several repositories have a pipeline of this name")
-    parser.add_argument("--store", metavar="DIR", help="directory of the store (setting: store)")
+    add_pipeline_arguments(parser)
     parser.add_argument(
         "--days", type=int, default=_DEFAULT_DAYS, metavar="N", help="how far to look back (default: %(default)s)"
     )
@@ -63,7 +60,6 @@ def execute(arguments: argparse.Namespace) -> int:
     from makespan_analytics.regressions.history_series import pipeline_series
     from makespan_analytics.regressions.pipeline_changes import pipeline_changes
     from makespan_analytics.regressions.standing import read_standings
-    from makespan_cli.pipeline_choice import choose_pipeline
     from makespan_cli.rendering.consoles import result_console
     from makespan_collector.store.places import open_configured
 

@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from makespan_cli.pipeline_choice import add_pipeline_arguments, choose_pipeline
 from makespan_model.errors import UsageError
 from makespan_model.settings import load_settings
 
@@ -31,11 +32,7 @@ _SAMPLED_RUNS = 20
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument(
-        "pipeline", nargs="?", metavar="PIPELINE", help="its name; may be omitted when the store has only one"
-    )
-    parser.add_argument("--repository", metavar="NAME", help="where several repositories have a pipeline of this name")
-    parser.add_argument("--store", metavar="DIR", help="directory of the store (setting: store)")
+    add_pipeline_arguments(parser)
     parser.add_argument(
         "--runs",
         type=int,
@@ -61,7 +58,6 @@ def execute(arguments: argparse.Namespace) -> int:
     """
     from makespan_analytics.sizing.memory_size import HIGHEST_RISK, LEAST_RISK, MOST_RISK
     from makespan_analytics.sizing.pipeline_sizes import size_pipeline
-    from makespan_cli.pipeline_choice import choose_pipeline
     from makespan_cli.rendering.consoles import result_console
     from makespan_cli.rendering.size_table import print_sizes
     from makespan_collector.store.places import open_configured
