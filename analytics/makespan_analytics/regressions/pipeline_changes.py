@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from makespan_analytics.change_points import ChangePoint, detect
+from makespan_analytics.change_points import ChangePoint, detect_many
 from makespan_analytics.regressions.history_series import Measure, Series, Subject
 
 FEWEST_RUNS = 10
@@ -82,21 +82,26 @@ def pipeline_changes(
         series: As `history_series.pipeline_series` gives them.
         min_effect: Smallest relative change that counts.
     """
-    changes: list[Change] = []
-    looked_at = too_short = 0
-    for one in series:
-        if len(one.values) < FEWEST_RUNS:
-            too_short += 1
-            continue
-        looked_at += 1
-        groups = [commit or run_id for commit, run_id in zip(one.commits, one.run_ids, strict=True)]
-        points = detect(one.values, times=one.times_ns, groups=groups, min_effect=min_effect)
-        changes += [
-            _change(pipeline, one, point, is_current=point is points[-1])
-            for point in points
-            if abs(point.after - point.before) >= _SMALLEST[one.measure]
-        ]
-    return PipelineChanges(_causes(changes), looked_at, too_short)
+    given = list(series)
+    long = [one for one in given if len(one.values) >= FEWEST_RUNS]
+    found = detect_many(
+        [one.values for one in long],
+        times=[one.times_ns for one in long],
+        groups=[_commits(one) for one in long],
+        min_effect=min_effect,
+    )
+    changes = [
+        _change(pipeline, one, point, is_current=point is points[-1])
+        for one, points in zip(long, found, strict=True)
+        for point in points
+        if abs(point.after - point.before) >= _SMALLEST[one.measure]
+    ]
+    return PipelineChanges(_causes(changes), len(long), len(given) - len(long))
+
+
+def _commits(series: Series) -> list[str]:
+    """The commit of every run; runs of unknown commits stand for themselves."""
+    return [commit or run_id for commit, run_id in zip(series.commits, series.run_ids, strict=True)]
 
 
 def _change(pipeline: tuple[str, str], series: Series, point: ChangePoint, *, is_current: bool) -> Change:

@@ -166,8 +166,7 @@ class History:
                 group.shape, group.times_s, kept
             )
             return saved
-        replays = [ContendedReplay(graph, runners=runners, cores=cores) for graph in group.graphs]
-        return np.array([_contended_saved_s(replay, kept) for replay in replays]).T
+        return np.array([_contended_saved_s(replay, kept) for replay in group.replays(runners, cores)]).T
 
 
 class _Group:
@@ -178,6 +177,13 @@ class _Group:
         self.graphs = graphs
         self.places = subjects(shape)
         self.times_s = stacked_times_s(graphs)
+        self._replays: list[ContendedReplay] | None = None
+
+    def replays(self, runners: int | None, cores: float | None) -> list[ContendedReplay]:
+        """The runs, ready to be run again; made once, as taking contention out of the measured times is the work."""
+        if self._replays is None:
+            self._replays = [ContendedReplay(graph, runners=runners, cores=cores) for graph in self.graphs]
+        return self._replays
 
 
 def _contended_saved_s(replay: ContendedReplay, kept: Floats) -> list[float]:
