@@ -50,44 +50,7 @@ PUBLISHED = {
 """F1/covering of default settings: the table of arXiv:2003.06222 on the 32 univariate series without quality control,
 of which only some are here; the performance series on all 466 as measured by those who collected them."""
 
-_PEERS = """
-import json, sys, time, warnings
-import numpy as np
-warnings.filterwarnings("ignore")
-from otava.analysis import compute_change_points
-import ruptures
-
-def otava(values, magnitude=0.0):
-    points, _ = compute_change_points(list(values), min_magnitude=magnitude)
-    return [int(point.index) for point in points]
-
-def standardised(values):
-    values = np.asarray(values, float)
-    return (values - values.mean()) / (values.std() or 1.0)
-
-def pelt(values):
-    n = len(values)
-    return ruptures.Pelt(model="l2", min_size=2, jump=1).fit(standardised(values)).predict(pen=3 * np.log(n))[:-1]
-
-def binseg(values):
-    n = len(values)
-    return ruptures.Binseg(model="l2", min_size=2, jump=1).fit(standardised(values)).predict(pen=3 * np.log(n))[:-1]
-
-def kernel(values):
-    n = len(values)
-    fitted = ruptures.KernelCPD(kernel="linear", min_size=2).fit(standardised(values).reshape(-1, 1))
-    return fitted.predict(pen=3 * np.log(n))[:-1]
-
-methods = {"otava": otava, "otava, 5 %": lambda v: otava(v, 0.05), "ruptures KernelCPD": kernel}
-slow = {"ruptures Pelt": pelt, "ruptures Binseg": binseg}
-asked = json.load(sys.stdin)
-answers = {}
-for name, method in {**methods, **(slow if asked["slow"] else {})}.items():
-    start = time.process_time()
-    points = [[int(point) for point in method(values)] for values in asked["series"]]
-    answers[name] = {"points": points, "seconds": time.process_time() - start}
-json.dump(answers, sys.stdout)
-"""
+PEER_SCRIPT = Path(__file__).parent / "peers" / "change_points.py"
 
 
 @dataclass(frozen=True)
@@ -269,7 +232,7 @@ def newest_alarms() -> dict[str, dict[str, float]]:
 
 def ask_peers(python: str, series: Sequence[np.ndarray], *, slow: bool) -> dict[str, Any]:
     asked = json.dumps({"series": [values.tolist() for values in series], "slow": slow})
-    answer = subprocess.run([python, "-c", _PEERS], input=asked, capture_output=True, text=True, check=True)
+    answer = subprocess.run([python, str(PEER_SCRIPT)], input=asked, capture_output=True, text=True, check=True)
     found: dict[str, Any] = json.loads(answer.stdout)
     return found
 
@@ -343,9 +306,7 @@ def main() -> None:
     parser.add_argument("--peers", type=Path, metavar="DIR", help="environment with apache-otava and ruptures")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    root = arguments.data or Path(
-        os.environ.get("MAKESPAN_SHARED_DATA", Path(__file__).resolve().parents[2] / "shared" / "data")
-    )
+    root = arguments.data or Path(os.environ.get("MAKESPAN_SHARED_DATA", "/nonexistent"))
     python = interpreter(arguments.peers) if arguments.peers else None
     if python is None:
         print("no --peers: only makespan is measured", file=sys.stderr)
