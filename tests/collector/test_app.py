@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,17 +15,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from makespan_collector.app import create_app
 from makespan_collector.receiving.limits import Limits
 from makespan_collector.store.contract import Store
-from makespan_collector.store.opening import open_store
 from makespan_model import vocabulary as names
 from support.span_rows import EPOCH, step_request
 
 PROTOBUF = "application/x-protobuf"
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with open_store(tmp_path / "store") as opened:
-        yield opened
 
 
 @pytest.fixture

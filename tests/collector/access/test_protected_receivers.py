@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import grpc
 import pytest
 from flask.testing import FlaskClient
@@ -19,7 +16,6 @@ from makespan_collector.receiving.admission import Admission
 from makespan_collector.receiving.grpc_server import GrpcReceivers
 from makespan_collector.receiving.limits import Limits
 from makespan_collector.store.contract import Store
-from makespan_collector.store.opening import open_store
 from support.span_rows import step_request
 
 PROTOBUF = "application/x-protobuf"
@@ -28,12 +24,6 @@ TEXT, TOKEN = new_token("ci", [Scope.INGEST], ["octo/*"], now_ns=0, expires_ns=N
 READ_TEXT, READ = new_token("eyes", [Scope.READ], [], now_ns=0, expires_ns=None)
 OTHER_TEXT, OTHER = new_token("other", [Scope.INGEST], ["other/*"], now_ns=0, expires_ns=None)
 GUARD = Guard(lambda: {token.token_id: token for token in (TOKEN, READ, OTHER)}, anonymous_on_loopback=False)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with open_store(tmp_path / "store") as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -1,21 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from makespan_collector.store.contract import Store
-from makespan_collector.store.opening import open_store
 from support.github_history import GitHubRepository
 from support.gitlab_history import GitLabProject
 from support.provider_api import ProviderApi, provider_api
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with open_store(tmp_path / "store") as opened:
-        yield opened
 
 
 @pytest.fixture

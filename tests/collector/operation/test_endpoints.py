@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 import grpc
 import pytest
@@ -20,7 +18,6 @@ from makespan_collector.receiving.admission import Admission
 from makespan_collector.receiving.grpc_server import GrpcReceivers
 from makespan_collector.receiving.limits import Limits
 from makespan_collector.store.contract import Store
-from makespan_collector.store.opening import open_store
 from support.span_rows import step_request
 
 PROTOBUF = "application/x-protobuf"
@@ -28,12 +25,6 @@ FAR = {"REMOTE_ADDR": "203.0.113.7"}
 READ_TEXT, READ = new_token("eyes", [Scope.READ], [], now_ns=0, expires_ns=None)
 SEND_TEXT, SEND = new_token("ci", [Scope.INGEST], [], now_ns=0, expires_ns=None)
 GUARD = Guard(lambda: {token.token_id: token for token in (READ, SEND)})
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with open_store(tmp_path / "store") as opened:
-        yield opened
 
 
 @pytest.fixture

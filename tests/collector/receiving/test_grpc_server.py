@@ -4,7 +4,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import grpc
 import pytest
@@ -22,16 +21,9 @@ from makespan_collector.receiving.admission import Admission
 from makespan_collector.receiving.grpc_server import GrpcReceivers
 from makespan_collector.receiving.limits import Limits
 from makespan_collector.store.contract import Store
-from makespan_collector.store.opening import open_store
 from makespan_model import vocabulary as names
 from makespan_model.errors import UnavailableError
 from support.span_rows import step_request
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with open_store(tmp_path / "store") as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,16 +16,9 @@ from makespan_collector.app import create_app
 from makespan_collector.receiving.admission import Admission
 from makespan_collector.receiving.limits import Limits
 from makespan_collector.store.contract import Store
-from makespan_collector.store.opening import open_store
 from support.span_rows import step_request
 
 PROTOBUF = "application/x-protobuf"
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with open_store(tmp_path / "store") as opened:
-        yield opened
 
 
 @pytest.fixture

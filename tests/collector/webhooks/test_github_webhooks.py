@@ -4,8 +4,6 @@ import hashlib
 import hmac
 import itertools
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,19 +13,12 @@ from werkzeug.test import TestResponse
 
 from makespan_collector.app import create_app
 from makespan_collector.store.contract import Store
-from makespan_collector.store.opening import open_store
 from makespan_collector.webhooks.blueprint import webhooks_blueprint
 from makespan_collector.webhooks.secrets import WebhookSecrets
 from makespan_model.records import PipelineRun, Result, RunState
 from support.github_history import REPOSITORY, moment, ns, workflow_job, workflow_run
 
 SECRET = b"correct horse battery"
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with open_store(tmp_path / "store") as opened:
-        yield opened
 
 
 @pytest.fixture

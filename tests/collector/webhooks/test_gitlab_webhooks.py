@@ -5,8 +5,7 @@ import hashlib
 import hmac
 import itertools
 import json
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -15,7 +14,6 @@ from werkzeug.test import TestResponse
 
 from makespan_collector.app import create_app
 from makespan_collector.store.contract import Store
-from makespan_collector.store.opening import open_store
 from makespan_collector.webhooks.blueprint import webhooks_blueprint
 from makespan_collector.webhooks.secrets import WebhookSecrets
 from makespan_model.records import PipelineRun, Result, RunState
@@ -25,12 +23,6 @@ from support.gitlab_history import PROJECT, WEB_URL, job_event, pipeline_event
 TOKEN = b"open sesame, please"
 KEY = bytes(range(32))
 NOW_NS = ns(3600)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with open_store(tmp_path / "store") as opened:
-        yield opened
 
 
 @pytest.fixture

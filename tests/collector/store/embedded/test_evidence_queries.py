@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -9,19 +8,12 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from makespan_collector.otlp.traces import decode_traces
 from makespan_collector.store.contract import Store
-from makespan_collector.store.opening import open_store
 from makespan_model import vocabulary as names
 from makespan_model.evidence import FileAccesses, FileDigest, TestOutcome
 from support.span_rows import EPOCH, SECOND, key_value, run_rows
 
 TRACE, STEP, OTHER_STEP = "a1" * 16, "b2" * 8, "c3" * 8
 Attributes = Mapping[str, str | int | float | Sequence[str]]
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with open_store(tmp_path / "store") as opened:
-        yield opened
 
 
 def request(

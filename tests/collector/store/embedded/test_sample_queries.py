@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -10,17 +9,10 @@ import pytest
 from makespan_collector.store import series
 from makespan_collector.store.contract import Store
 from makespan_collector.store.embedded import compaction
-from makespan_collector.store.opening import open_store
 from makespan_collector.store.rows import SampleRow, SpanKind, SpanRow
 from support.span_rows import EPOCH, SECOND, run_rows
 
 JOBS = {"test": [("install", 0, 3), ("pytest", 3, 9)]}
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with open_store(tmp_path / "store") as opened:
-        yield opened
 
 
 def readings(step: SpanRow, cores: float = 1.0, memory_bytes: int | None = 100) -> list[SampleRow]:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,12 +19,6 @@ from makespan_model.records import CacheOutcome, Result, RunState
 from support.span_rows import EPOCH, SECOND, run_rows
 
 JOBS = {"lint": [("ruff", 0, 2)], "test": [("install", 2, 3), ("pytest@1700000000000000000", 3, 9)]}
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with open_store(tmp_path / "store") as opened:
-        yield opened
 
 
 def assert_like_assembled(store: Store) -> None:
