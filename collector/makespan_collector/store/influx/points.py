@@ -23,17 +23,15 @@ from typing import Any, Final
 import pyarrow as pa
 
 from makespan_collector.store.rows import RUN_TREE
-from makespan_collector.store.schema import SAMPLES, SPANS, Samples, Spans, TableSchema
+from makespan_collector.store.schema import SPANS, Spans, TableSchema
 from makespan_model.records import RunState, pooled_path
 
 TREE_MEASUREMENT: Final = "span"
 """Runs, jobs and steps."""
 DETAIL_MEASUREMENT: Final = "detail"
 """Everything else of a trace: tests, file accesses, log records, what steps emitted."""
-SAMPLE_MEASUREMENT: Final = "sample"
 
 _TREE_TAGS = ("kind", "provider", "repository", "pipeline", "job", "step", "source", "phase")
-SAMPLE_WINDOW_NS: Final = 1_000_000
 TREE_WINDOW_NS: Final = 1_000_000_000
 """Providers tell times in whole seconds: runs of one pipeline do start at one instant."""
 _DETAIL_WINDOW_NS = 3_600 * 1_000_000_000
@@ -62,7 +60,7 @@ def span_lines(spans: Spans) -> Iterator[str]:
     rows = spans.to_pylist() if isinstance(spans, pa.RecordBatch) else [_as_dict(SPANS, row) for row in spans]
     tree = {kind.value for kind in RUN_TREE}
     for number, row in enumerate(rows):
-        seq = _seq(number)
+        seq = next_seq() + number
         ids = (row["trace_id"], row["span_id"])
         if row["kind"] in tree:
             tags = {
@@ -81,16 +79,6 @@ def span_lines(spans: Spans) -> Iterator[str]:
             tags = {"kind": row["kind"], "shard": shard_of(row["trace_id"])}
             time_ns = moved_ns(row["start_ns"], _DETAIL_WINDOW_NS, *ids)
             yield line(DETAIL_MEASUREMENT, tags, _fields(SPANS, row, seq), time_ns)
-
-
-def sample_lines(samples: Samples) -> Iterator[str]:
-    """Samples in line protocol; parts of one reading are fields of one point."""
-    rows = samples.to_pylist() if isinstance(samples, pa.RecordBatch) else [_as_dict(SAMPLES, row) for row in samples]
-    for number, row in enumerate(rows):
-        time_ns = row["time_ns"]
-        time_ns = moved_ns(time_ns, SAMPLE_WINDOW_NS, row["trace_id"], row["span_id"], within=time_ns)
-        fields = _fields(SAMPLES, row, _seq(number))
-        yield line(SAMPLE_MEASUREMENT, {"shard": shard_of(row["trace_id"])}, fields, time_ns)
 
 
 def field_name(column: str) -> str:
@@ -128,9 +116,9 @@ def tag_value(text: str | None) -> str:
     return f"{cleaned} " if cleaned.endswith("\\") else cleaned
 
 
-def _seq(number: int) -> int:
+def next_seq() -> int:
     """Where a row is in the order of writing, over all writers: their clocks, in 16 ns, as it stays under 2^59."""
-    return time.time_ns() // 16 + number
+    return time.time_ns() // 16
 
 
 def _phase(state: str | None) -> str:
@@ -185,16 +173,20 @@ def text_field(value: str) -> str:
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def moved_ns(time_ns: int, window_ns: int, *ids: str, within: int = 0) -> int:
+def moved_ns(time_ns: int, window_ns: int, *ids: str) -> int:
     """The instant within a window of time that a point has for its own.
 
     Args:
         time_ns: An instant in the window.
         window_ns: Its length; it begins at a multiple of it.
         ids: Hexadecimal; whose point it is.
-        within: Tells points of one span in one window apart.
     """
-    return time_ns - time_ns % window_ns + (sum(int(text, 16) for text in ids) + within) % window_ns
+    return time_ns - time_ns % window_ns + place_of(*ids) % window_ns
+
+
+def place_of(*ids: str) -> int:
+    """A number that ids have to themselves, mostly, modulo the length of a window."""
+    return sum(int(text, 16) for text in ids)
 
 
 def _as_dict(table: TableSchema, row: Any) -> dict[str, Any]:

@@ -18,13 +18,13 @@ from makespan_collector.store.influx.fetched import selection, table_of
 from makespan_collector.store.influx.points import (
     DETAIL_MEASUREMENT,
     NO_VALUE,
-    SAMPLE_MEASUREMENT,
     TREE_MEASUREMENT,
     TREE_WINDOW_NS,
     any_of,
     shard_of,
     tag_value,
 )
+from makespan_collector.store.influx.sample_points import SAMPLE_MEASUREMENT
 from makespan_collector.store.influx.server import HISTORY, SAMPLES, Server
 from makespan_collector.store.schema import SAMPLES as SAMPLE_TABLE
 from makespan_collector.store.schema import SPANS, TableSchema

@@ -15,9 +15,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from makespan_collector.store.influx.points import SAMPLE_WINDOW_NS, line, moved_ns, shard_of, text_field
+from makespan_collector.store.influx.points import line, moved_ns, shard_of, text_field
 from makespan_collector.store.influx.quantile_sketches import Indices, quantiles_by_group, sketched
 from makespan_collector.store.influx.row_source import LONGEST_RUN_NS
+from makespan_collector.store.influx.sample_points import SAMPLE_WINDOW_NS
 from makespan_collector.store.influx.server import HISTORY, Chunk, Server
 from makespan_collector.store.schema import SAMPLES, Samples, unnumbered_batch
 from makespan_collector.store.series import check_asked, quantiles_schema

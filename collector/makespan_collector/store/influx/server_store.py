@@ -18,7 +18,7 @@ from makespan_collector.store.embedded import (
 )
 from makespan_collector.store.embedded.series_queries import Chosen
 from makespan_collector.store.influx import sample_summaries
-from makespan_collector.store.influx.points import sample_lines, span_lines
+from makespan_collector.store.influx.points import span_lines
 from makespan_collector.store.influx.row_source import (
     IDENTITY_COLUMNS,
     SERIES_COLUMNS,
@@ -26,6 +26,7 @@ from makespan_collector.store.influx.row_source import (
     TREE_COLUMNS,
     InfluxRows,
 )
+from makespan_collector.store.influx.sample_points import sample_lines
 from makespan_collector.store.influx.sample_summaries import summary_lines
 from makespan_collector.store.influx.server import HISTORY, SAMPLES, Server
 from makespan_collector.store.rows import SpanRow
@@ -58,7 +59,7 @@ class InfluxStore:
         if len(spans):
             self._server.write(list(span_lines(spans)), HISTORY)
         if len(samples):
-            self._server.write(list(sample_lines(samples)), SAMPLES)
+            self._server.write(sample_lines(samples), SAMPLES)
             self._server.write(list(summary_lines(samples)), HISTORY)
 
     def status(self) -> StoreStatus:
