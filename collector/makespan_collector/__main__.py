@@ -13,12 +13,14 @@ import signal
 import sys
 import threading
 from pathlib import Path
+from typing import NoReturn
 
+from makespan_collector.process import end_process
 from makespan_collector.serving import Endpoints, Serving, serve
 from makespan_model.errors import MakespanError
 
 
-def main() -> int:
+def main() -> NoReturn:
     """Serve until told to stop; an error is one line on stderr."""
     parser = argparse.ArgumentParser(prog="makespan_collector")
     parser.add_argument("--store", type=Path, required=True)
@@ -32,8 +34,8 @@ def main() -> int:
         serve(store_dir, Serving(), ready=ready)
     except MakespanError as error:
         print(error, file=sys.stderr)
-        return int(error.exit_code)
-    return 0
+        end_process(error.exit_code)
+    end_process(0)
 
 
 def _stop_with_parent() -> None:
@@ -43,4 +45,4 @@ def _stop_with_parent() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import io
 import sys
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
@@ -58,6 +59,9 @@ class Gateway:
         admission: Gives room to bodies.
         guard: Says who may send; to others a body is given no room.
         threads: Requests worked on at once.
+
+    Attributes:
+        serving: Set when requests are taken.
     """
 
     def __init__(
@@ -68,6 +72,11 @@ class Gateway:
         self._admission = admission
         self._guard = guard
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="makespan-http")
+        self.serving = threading.Event()
+
+    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Called by granian before it serves, with the loop that will run when it does."""
+        loop.call_soon(self.serving.set)
 
     async def __rsgi__(self, scope: Scope, protocol: _Protocol) -> None:
         """Answer one request."""

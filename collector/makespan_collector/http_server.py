@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import resource
+import signal
 import socket
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,6 +29,37 @@ _HEADER_DEADLINE_MS = 15_000
 _CONNECTION_BUFFER_BYTES = 64 * 1024
 """What hyper reads ahead of one connection; the request's head must fit in. Its own 400 KiB would, with thousands of
 connections, be more memory than all the limits leave."""
+
+
+_LOOK_AFTER_WORKER_S = 1.0
+
+
+class _Wakeup(threading.Event):
+    """An event that signals, and their handlers, set.
+
+    With Python's own, a signal that comes as the main thread begins to wait is noticed when it next wakes, which is
+    never. Here the signal itself writes to the pipe that is waited for.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._reader, self._writer = os.pipe()
+        os.set_blocking(self._writer, False)
+
+    def wait_for_signals(self) -> None:
+        """Be set by every signal that Python handles. Only in the main thread."""
+        signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
+
+    def set(self) -> None:
+        """Wake whoever waits, or will."""
+        # A full pipe wakes as well.
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._writer, b"\0")
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait to be woken; each waking counts once."""
+        assert timeout is None
+        return bool(os.read(self._reader, 1))
 
 
 class HttpServer(MTServer):
@@ -69,15 +104,21 @@ class HttpServer(MTServer):
         self._listener = listener
         self._gateway = gateway
         self._ready = ready
+        self.main_loop_interrupt: _Wakeup = _Wakeup()
 
     def run(self) -> None:
         """Serve until SIGTERM or SIGINT, then answer the requests under way."""
-        AbstractServer.serve(self, target_loader=lambda: self._gateway.__rsgi__, wrap_loader=False)
+        AbstractServer.serve(self, target_loader=lambda: self._gateway, wrap_loader=False)  # type: ignore[arg-type, return-value]
         self._gateway.close()
 
     def startup(self, spawn_target: Any, target_loader: Any) -> None:
-        """Start the worker threads, then say so."""
+        """Start the worker thread, and say so once it serves."""
+        self.main_loop_interrupt.wait_for_signals()
         super().startup(spawn_target, target_loader)  # type: ignore[no-untyped-call]
+        while not self._gateway.serving.wait(_LOOK_AFTER_WORKER_S):
+            if not self.wrks[0].is_alive():  # type: ignore[no-untyped-call]
+                # The loop that follows sees why and ends.
+                return
         self._ready()
 
     def _init_shared_socket(self) -> None:

@@ -128,3 +128,11 @@ def test_without_json_one_line_names_the_url_and_the_store(tmp_path: Path) -> No
     assert line.startswith("collecting at http://127.0.0.1:")
     assert str(tmp_path / "store") in line
     assert rest == ""
+
+
+def test_a_signal_right_after_the_start_stops_it_as_any_other_does(tmp_path: Path) -> None:
+    for number in range(12):
+        with serving(tmp_path / str(number)) as served:
+            served.process.terminate()
+            _, said = served.process.communicate(timeout=30)
+            assert served.process.returncode == ExitCode.SUCCESS, said

@@ -64,6 +64,7 @@ def execute(arguments: argparse.Namespace) -> int:
         UnavailableError: A port is in use or another process writes the store.
     """
     from makespan_collector.operation.logs import configure_logging
+    from makespan_collector.process import end_process
     from makespan_collector.serving import Endpoints, serve
     from makespan_collector.store.places import place_of
 
@@ -80,7 +81,7 @@ def execute(arguments: argparse.Namespace) -> int:
 
     serve(place, _serving(settings), ready=ready)
     print("stopped; everything that was acknowledged is stored", file=sys.stderr)
-    return 0
+    end_process(0)
 
 
 def _flags(arguments: argparse.Namespace) -> dict[str, object]:

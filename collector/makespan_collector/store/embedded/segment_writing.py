@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,6 +30,9 @@ runs out of memory is tried again with more, since a store that is never compact
 _THREADS = 2
 # A query for one pipeline should skip most of a segment; DuckDB skips by row group.
 _ROW_GROUP_ROWS = 65_536
+_ROW_GROUP_BYTES = 64 * 1024 * 1024
+"""Rows are usually some hundred bytes; a few of megabytes must not be gathered by the thousand."""
+_BATCH_ROWS = 2_048
 ROWS_AT_ONCE = 1_000_000
 """Samples sorted at a time: some 200 MB."""
 _MOST_RANGES = 256
@@ -116,8 +119,8 @@ def _write(connection: duckdb.DuckDBPyConnection, queries: Sequence[str], table:
             with pq.ParquetWriter(file, table.columns, compression="zstd") as writer:
                 for sql in queries:
                     ordered = f"FROM ({sql}) ORDER BY {', '.join(table.order)}"
-                    for batch in connection.sql(ordered).to_arrow_reader(_ROW_GROUP_ROWS):
-                        writer.write_batch(batch.cast(table.columns), row_group_size=_ROW_GROUP_ROWS)
+                    for group in _row_groups(connection.sql(ordered).to_arrow_reader(_BATCH_ROWS)):
+                        writer.write_table(group.cast(table.columns), row_group_size=_ROW_GROUP_ROWS)
             file.flush()
             os.fsync(file.fileno())
         temporary.rename(target)
@@ -126,3 +129,18 @@ def _write(connection: duckdb.DuckDBPyConnection, queries: Sequence[str], table:
         temporary.unlink(missing_ok=True)
         raise
     sync_directory(target.parent)
+
+
+def _row_groups(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """Batches gathered until they are worth a row group, by rows or by bytes."""
+    gathered: list[pa.RecordBatch] = []
+    rows = size_bytes = 0
+    for batch in batches:
+        if gathered and (rows + len(batch) > _ROW_GROUP_ROWS or size_bytes + batch.nbytes > _ROW_GROUP_BYTES):
+            yield pa.Table.from_batches(gathered)
+            gathered, rows, size_bytes = [], 0, 0
+        gathered.append(batch)
+        rows += len(batch)
+        size_bytes += batch.nbytes
+    if gathered:
+        yield pa.Table.from_batches(gathered)
