@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,43 @@ def test_few_runs_are_said_to_be_too_few(
 
     assert main(["regressions", "--store", "few"]) == ExitCode.SUCCESS
     assert "not enough runs" in capsys.readouterr().out
+
+
+@pytest.fixture
+def branches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """main takes 30 s throughout; the newest twenty of sixty runs are of a feature branch, where it takes 45 s."""
+    monkeypatch.chdir(tmp_path)
+    root = tmp_path / "branches"
+    with open_store(root) as store:
+        for number in range(60):
+            is_main = number < 40
+            seconds = (30 if is_main else 45) + number % 3
+            rows = run_rows(
+                f"{number:03}", {"test": [("pytest", 0, seconds)]}, start_ns=EPOCH + number * 3_600 * SECOND
+            )
+            store.append(spans=[replace(row, ref="main" if is_main else "feature/slow", event="push") for row in rows])
+    return root
+
+
+def test_another_branchs_level_is_no_regression_of_a_branch(branches: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = ("--store", str(branches))
+    assert len(_found(capsys, *store)["causes"]) == 1
+
+    of_main = _found(capsys, *store, "--default-branch")
+    assert (of_main["branch"], of_main["runs"], of_main["causes"]) == ("main", 40, [])
+    assert _found(capsys, *store, "--branch", "feature/slow")["runs"] == 20
+
+    main(["regressions", *store, "--default-branch"])
+    assert "40 runs in 90 days on main (default branch by its name)" in capsys.readouterr().out
+
+
+def test_a_branch_without_runs_is_named_with_the_nearest_one(
+    branches: Path, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["regressions", "--store", str(branches), "--branch", "feature/slw"]) == ExitCode.USAGE
+    assert "feature/slow" in capsys.readouterr().err
+    assert main(["regressions", "--store", str(root), "--default-branch"]) == ExitCode.USAGE
+    assert "which branch" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

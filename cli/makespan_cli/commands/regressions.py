@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from makespan_cli.pipeline_choice import add_pipeline_arguments, choose_pipeline
 from makespan_model.errors import UsageError
+from makespan_model.matching import did_you_mean
 from makespan_model.settings import load_settings
 from makespan_model.units import format_bytes, format_duration
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from rich.console import Console
 
     from makespan_analytics.regressions.history_series import Series
@@ -40,6 +42,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--days", type=int, default=_DEFAULT_DAYS, metavar="N", help="how far to look back (default: %(default)s)"
     )
+    branch = parser.add_mutually_exclusive_group()
+    branch.add_argument("--branch", metavar="NAME", help="only runs of this branch")
+    branch.add_argument(
+        "--default-branch", action="store_true", help="only runs of the branch that everything is merged into"
+    )
     parser.add_argument("--all", action="store_true", help="also improvements, changes that are over, and muted ones")
     standing = parser.add_mutually_exclusive_group()
     standing.add_argument("--ack", metavar="ID", help="a cause is known and being looked at")
@@ -54,9 +61,10 @@ def execute(arguments: argparse.Namespace) -> int:
     """Print the changes, or note what is said about one.
 
     Raises:
-        UsageError: No such pipeline or change, or several pipelines and none named.
+        UsageError: No such pipeline, branch or change, or several pipelines and none named.
         UnavailableError: There is no history.
     """
+    from makespan_analytics.branches import of_runs
     from makespan_analytics.regressions.history_series import pipeline_series
     from makespan_analytics.regressions.pipeline_changes import pipeline_changes
     from makespan_analytics.regressions.standing import read_standings
@@ -77,18 +85,40 @@ def execute(arguments: argparse.Namespace) -> int:
             "pipeline": chosen.pipeline,
             "since_ns": max(0, chosen.last_start_ns - arguments.days * _NS_PER_DAY),
         }
-        runs = store.run_series(**narrowed)
-        series = list(pipeline_series(runs, store.job_series(**narrowed), store.step_series(**narrowed)))
+        runs, where, branch = _of_branch(store.run_series(**narrowed), arguments)
+        jobs, steps = (of_runs(rows, runs) for rows in (store.job_series(**narrowed), store.step_series(**narrowed)))
+    series = list(pipeline_series(runs, jobs, steps))
     found = pipeline_changes((chosen.repository, chosen.pipeline), series)
     if arguments.ack or arguments.mute or arguments.reopen:
         return _say(arguments, found, said)
     shown = [cause for cause in found.causes if arguments.all or _is_news(cause, said)]
     if arguments.json:
-        print(json.dumps(_as_json(found, shown, said, runs.num_rows), indent=2))
+        print(json.dumps(_as_json(found, shown, said, runs.num_rows, branch), indent=2))
     else:
-        title = f"{chosen.pipeline} of {chosen.repository}: {runs.num_rows} runs in {arguments.days} days"
+        title = f"{chosen.pipeline} of {chosen.repository}: {runs.num_rows} runs in {arguments.days} days{where}"
         _print(result_console(), title, found, shown, said, series)
     return 0
+
+
+def _of_branch(runs: pa.Table, arguments: argparse.Namespace) -> tuple[pa.Table, str, str | None]:
+    """The runs asked for, words that say which branch they are of, and its name."""
+    from makespan_analytics.branches import default_branch, runs_of_branch
+
+    if arguments.default_branch:
+        found = default_branch(runs)
+        if found is None:
+            raise UsageError("no run says which branch it is of; leave --default-branch out")
+        chosen = runs_of_branch(runs, found.name, reviews=False)
+        return chosen, f" on {found.name} (default branch by {found.reason})", found.name
+    if arguments.branch is None:
+        return runs, "", None
+    chosen = runs_of_branch(runs, arguments.branch)
+    if not chosen.num_rows:
+        known = sorted({ref for ref in runs["ref"].to_pylist() if ref})
+        raise UsageError(
+            f"no run of branch {arguments.branch!r} in {arguments.days} days{did_you_mean(arguments.branch, known)}"
+        )
+    return chosen, f" on {arguments.branch}", arguments.branch
 
 
 def _is_news(cause: Cause, said: Mapping[str, Said]) -> bool:
@@ -188,12 +218,15 @@ def _run(run: tuple[str, str | None]) -> str:
     return f"run {run_id}" if commit is None else f"{commit[:12]} (run {run_id})"
 
 
-def _as_json(found: PipelineChanges, shown: list[Cause], said: Mapping[str, Said], runs: int) -> dict[str, Any]:
+def _as_json(
+    found: PipelineChanges, shown: list[Cause], said: Mapping[str, Said], runs: int, branch: str | None
+) -> dict[str, Any]:
     from makespan_analytics.regressions.standing import standing_of
 
     now_ns = time.time_ns()
     return {
         "runs": runs,
+        "branch": branch,
         "series": found.series,
         "too_short": found.too_short,
         "causes": [
