@@ -1,0 +1,140 @@
+"""Steps that the pipeline waits for, and the overhead of its jobs.
+
+The effect is that of a quarter less time, by replay: what a person can often reach, where halving is a hope and
+removing an upper bound. A step of one name in several jobs is one finding: what makes one faster makes all.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from makespan_analytics.critical_path import SegmentKind
+from makespan_analytics.findings.evidence import Evidence
+from makespan_analytics.findings.finding import (
+    Confidence,
+    Effect,
+    Finding,
+    FindingKind,
+    FindingSubject,
+    Measurement,
+    finding_id,
+)
+from makespan_analytics.pipeline_analysis import StepStanding
+from makespan_analytics.what_if.speedups import Gain
+from makespan_analytics.what_if.task_graph import Subject
+
+SPEEDUP = 0.25
+FEWEST_RUNS = 3
+"""Under this no interval is worth its name."""
+_LEAST_SAVED_RATIO = 0.02
+"""One part in fifty of the makespan: less is lost in what runs differ by anyway."""
+_LEAST_SAVED_S = 1.0
+"""What `regressions` does not report either."""
+_ENOUGH_RUNS = 10
+_WAITS_CORES = 0.25
+"""A step that uses less than a quarter of one core waits: for the network, a disk, or a timer."""
+_OVERHEAD = "runner overhead"
+
+
+def find(evidence: Evidence) -> Iterable[Finding]:
+    """Findings for everything that saves enough when it takes a quarter less time."""
+    if len(evidence.recent) < FEWEST_RUNS:
+        return
+    groups: dict[tuple[SegmentKind, str], list[Subject]] = defaultdict(list)
+    for one in evidence.speedups:
+        if one.subject.kind is SegmentKind.STEP:
+            groups[SegmentKind.STEP, one.name or one.subject.step_path or ""].append(one.subject)
+        elif one.subject.kind is SegmentKind.OVERHEAD:
+            groups[SegmentKind.OVERHEAD, _OVERHEAD].append(one.subject)
+    scenarios = [dict.fromkeys(members, SPEEDUP) for members in groups.values()]
+    for ((kind, name), members), gain in zip(groups.items(), evidence.what_if.gains(scenarios), strict=True):
+        if gain.saved_ratio >= _LEAST_SAVED_RATIO and gain.saved_s >= _LEAST_SAVED_S and gain.low_s > 0:
+            yield _finding(evidence, kind, name, members, gain)
+
+
+def _finding(evidence: Evidence, kind: SegmentKind, name: str, members: Sequence[Subject], gain: Gain) -> Finding:
+    places = {(one.job_id, one.step_path) for one in members}
+    standings = [one for one in evidence.analysis.steps if (one.profile.job_id, one.profile.path) in places]
+    job_ids = sorted({one.job_id for one in members})
+    sole = members[0] if len(members) == 1 else None
+    first, last = evidence.recent[0], evidence.recent[-1]
+    return Finding(
+        # By name, not by place: a step that moves to another job, or into a second one, is the same bottleneck.
+        finding_id=finding_id(*evidence.pipeline, FindingKind.BOTTLENECK, kind.value, name),
+        kind=FindingKind.BOTTLENECK,
+        repository=evidence.pipeline[0],
+        pipeline=evidence.pipeline[1],
+        subject=FindingSubject(
+            job_id=sole.job_id if sole else None,
+            step_path=sole.step_path if sole else None,
+            key=kind.value,
+            name=name if sole is None or kind is not SegmentKind.STEP else f"{sole.job_id}: {name}",
+        ),
+        evidence=_numbers(evidence, kind, standings),
+        effect=Effect(
+            makespan_s=gain.saved_s,
+            low_s=gain.low_s,
+            high_s=gain.high_s,
+            usd_per_month=_usd_per_month(evidence, members),
+            how=f"a quarter less time, replayed through {len(evidence.recent)} runs; money for its part of its jobs",
+        ),
+        confidence=_confidence(evidence, gain),
+        advice=_overhead_advice(job_ids) if kind is SegmentKind.OVERHEAD else _advice(name, job_ids, standings),
+        first_seen_ns=first.start_ns,
+        last_seen_ns=last.start_ns,
+    )
+
+
+def _numbers(
+    evidence: Evidence, kind: SegmentKind, standings: Sequence[StepStanding]
+) -> tuple[Measurement, ...]:
+    runs = evidence.recent_ids
+    if kind is SegmentKind.OVERHEAD:
+        shares = [one for one in evidence.analysis.others if one.kind is kind]
+    else:
+        shares = [one.share for one in standings if one.share is not None]
+    found = [
+        Measurement("time on the critical path", sum(share.mean_critical_s for share in shares), "s", runs),
+        Measurement("part of the makespan", sum(share.share_ratio for share in shares), "ratio", runs),
+        Measurement("runs on the critical path", max((share.runs_on_path for share in shares), default=0), "runs"),
+        Measurement("runs looked at", len(evidence.recent), "runs"),
+    ]
+    if kind is SegmentKind.STEP:
+        longest = max((one.profile.duration_s for one in standings), default=0.0)
+        found.insert(0, Measurement("duration", longest, "s", runs))
+    cores = [one.cores_used for one in standings if one.cores_used is not None]
+    return (*found, Measurement("cores used", max(cores), "cores", runs)) if cores else tuple(found)
+
+
+def _usd_per_month(evidence: Evidence, members: Sequence[Subject]) -> float | None:
+    known = [
+        evidence.step_usd[one.job_id, one.step_path or ""]
+        for one in members
+        if (one.job_id, one.step_path or "") in evidence.step_usd
+    ]
+    return SPEEDUP * sum(known) * evidence.runs_per_month if known else None
+
+
+def _confidence(evidence: Evidence, gain: Gain) -> Confidence:
+    if len(evidence.recent) < _ENOUGH_RUNS:
+        return Confidence.LOW
+    # An interval from half of the mean on leaves no doubt that the step matters.
+    return Confidence.HIGH if gain.low_s >= 0.5 * gain.saved_s else Confidence.MEDIUM
+
+
+def _advice(name: str, job_ids: Sequence[str], standings: Sequence[StepStanding]) -> str:
+    where = f"{name!r}" if len(job_ids) == 1 else f"{name!r} in {len(job_ids)} jobs"
+    cores = max((one.cores_used for one in standings if one.cores_used is not None), default=None)
+    if cores is None:
+        return f"Make {where} faster, split it over jobs, or start it earlier: the pipeline waits for it."
+    if cores < _WAITS_CORES:
+        return f"See what {where} waits for (it uses {cores:.1f} cores): cache or fetch it beforehand."
+    if cores < 1 + _WAITS_CORES:
+        return f"Run {where} in parallel or split it over jobs: it uses {cores:.1f} cores."
+    return f"Split {where} over jobs or give it more cores: it uses {cores:.1f} already."
+
+
+def _overhead_advice(job_ids: Sequence[str]) -> str:
+    jobs = "its job" if len(job_ids) == 1 else f"its {len(job_ids)} jobs"
+    return f"Shorten what {jobs} spend outside of steps: smaller images, fewer service containers, fewer jobs in a row."

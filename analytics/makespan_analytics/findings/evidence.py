@@ -1,0 +1,154 @@
+"""What the analyses say of one pipeline, gathered once for everything that makes findings of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from makespan_analytics.cost.pipeline_costs import RunCost, cost_by_job, cost_by_step, run_costs, unpriced_reasons
+from makespan_analytics.cost.waste import Waste, find_waste
+from makespan_analytics.findings.finding import MOST_RUN_IDS
+from makespan_analytics.flakiness.outcomes import records_of_steps, records_of_tests
+from makespan_analytics.flakiness.standings import FlakyStanding, flaky_standings
+from makespan_analytics.pipeline_analysis import PipelineAnalysis, analyze_pipeline, comparable_runs
+from makespan_analytics.queueing.starvation import PoolStanding, pool_standings
+from makespan_analytics.regressions.history_series import pipeline_series
+from makespan_analytics.regressions.pipeline_changes import PipelineChanges, pipeline_changes
+from makespan_analytics.sizing.observations import SamplesOf
+from makespan_analytics.sizing.pipeline_sizes import PipelineSizes, size_pipeline
+from makespan_analytics.what_if.speedups import History, VirtualSpeedup, virtual_speedups
+from makespan_collector.store.series import job_series_of, run_series_of, step_series_of
+from makespan_model.evidence import TestRun
+from makespan_model.records import PipelineRun
+
+RECENT_RUNS = 20
+"""Comparable runs that say how the pipeline is now; older ones may be of another pipeline altogether."""
+WEEKS_PER_MONTH = 365.25 / 12 / 7
+_NS_PER_WEEK = 7 * 86_400 * 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class CostSummary:
+    """What the runs of a history cost.
+
+    Attributes:
+        usd: Of the priced jobs.
+        usd_per_month: The same at the pace of the history.
+        unpriced: Why the other jobs have no price, with their number.
+        usd_per_s: By job id, what a second of it costs; of priced jobs alone.
+    """
+
+    usd: float
+    usd_per_month: float
+    jobs: int
+    unpriced_jobs: int
+    unpriced: tuple[tuple[str, int], ...]
+    usd_per_s: Mapping[str, float]
+    waste: tuple[Waste, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The analyses of one pipeline.
+
+    Attributes:
+        runs: All of the history, oldest first.
+        recent: The newest comparable ones; what `analysis`, `speedups` and `what_if` are about.
+        runs_per_week: Pace of the history; one shorter than a week counts as a week, so it is a lower bound then.
+        speedups: What each step, overhead and queueing is worth.
+        what_if: Answers what several changes together would give.
+        step_usd: What a run of each step costs by job id and pooled path, where it is known.
+    """
+
+    runs: Sequence[PipelineRun]
+    recent: Sequence[PipelineRun]
+    runs_per_week: float
+    analysis: PipelineAnalysis
+    speedups: tuple[VirtualSpeedup, ...]
+    what_if: History = field(repr=False)
+    pools: tuple[PoolStanding, ...]
+    flaky_steps: tuple[FlakyStanding, ...]
+    flaky_tests: tuple[FlakyStanding, ...]
+    sizes: PipelineSizes
+    changes: PipelineChanges
+    costs: CostSummary
+    step_usd: Mapping[tuple[str, str], float]
+
+    @property
+    def pipeline(self) -> tuple[str, str]:
+        """Repository and name."""
+        return self.analysis.repository, self.analysis.pipeline
+
+    @property
+    def runs_per_month(self) -> float:
+        """Pace of the history."""
+        return self.runs_per_week * WEEKS_PER_MONTH
+
+    @property
+    def recent_ids(self) -> tuple[str, ...]:
+        """Ids of the newest of the recent runs, to be looked at."""
+        return tuple(run.identity.run_id for run in self.recent[-MOST_RUN_IDS:])
+
+
+def gather_evidence(
+    runs: Sequence[PipelineRun],
+    *,
+    own_usd_per_hour: Mapping[str, float],
+    recent_runs: int = RECENT_RUNS,
+    samples_of: SamplesOf | None = None,
+    tests: Sequence[TestRun] | None = None,
+) -> Evidence:
+    """Run every analysis over the history of one pipeline.
+
+    Args:
+        runs: Oldest first.
+        own_usd_per_hour: As for `cost.job_costs.job_cost`.
+        recent_runs: Runs that say how the pipeline is now.
+        samples_of: The readings of a step; without it cores are means of whole steps.
+        tests: Of these runs; None when nobody looked.
+
+    Raises:
+        ValueError: No run was given.
+        InputError: The recorded `needs` form a circle.
+    """
+    # The newest runs, whatever became of them, and of those the comparable ones: as `makespan analyze --runs` counts.
+    newest = runs[-recent_runs:]
+    recent = comparable_runs(newest)
+    analysis = analyze_pipeline(newest)
+    costs = run_costs(runs, own_usd_per_hour)
+    pace = runs_per_week(runs)
+    series = pipeline_series(run_series_of(runs), job_series_of(runs), step_series_of(runs))
+    return Evidence(
+        runs=runs,
+        recent=recent,
+        runs_per_week=pace,
+        analysis=analysis,
+        speedups=virtual_speedups(recent),
+        what_if=History(recent),
+        pools=pool_standings(runs),
+        flaky_steps=flaky_standings(records_of_steps(runs)),
+        flaky_tests=flaky_standings(records_of_tests(runs, tests)) if tests else (),
+        sizes=size_pipeline(runs, samples_of),
+        changes=pipeline_changes((analysis.repository, analysis.pipeline), series),
+        costs=_summary(costs, pace),
+        step_usd={(step.job_id, step.step_path): step.usd / step.runs for step in cost_by_step(costs)},
+    )
+
+
+def runs_per_week(runs: Sequence[PipelineRun]) -> float:
+    """Runs started a week, from the first to the last; a history shorter than a week counts as a week."""
+    return len(runs) / max(1.0, (runs[-1].start_ns - runs[0].start_ns) / _NS_PER_WEEK)
+
+
+def _summary(costs: Sequence[RunCost], pace: float) -> CostSummary:
+    by_job = cost_by_job(costs)
+    usd = sum(share.usd for share in by_job)
+    return CostSummary(
+        usd=usd,
+        usd_per_month=usd / len(costs) * pace * WEEKS_PER_MONTH,
+        jobs=sum(share.jobs for share in by_job),
+        unpriced_jobs=sum(share.unpriced_jobs for share in by_job),
+        unpriced=tuple(unpriced_reasons(costs).items()),
+        usd_per_s={share.key: share.usd / share.billed_s for share in by_job if share.billed_s > 0},
+        waste=tuple(find_waste(costs)),
+    )

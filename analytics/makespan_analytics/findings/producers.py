@@ -1,0 +1,13 @@
+"""Everything that makes findings of what the analyses say, in the order in which they are asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from makespan_analytics.findings import bottlenecks
+from makespan_analytics.findings.evidence import Evidence
+from makespan_analytics.findings.finding import Finding
+
+Producer = Callable[[Evidence], Iterable[Finding]]
+
+PRODUCERS: tuple[Producer, ...] = (bottlenecks.find,)

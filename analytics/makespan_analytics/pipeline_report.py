@@ -1,0 +1,116 @@
+"""Everything makespan has to say about one pipeline, from its runs alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from makespan_analytics.findings.evidence import RECENT_RUNS, CostSummary, Evidence, gather_evidence
+from makespan_analytics.findings.finding import Finding
+from makespan_analytics.findings.producers import PRODUCERS
+from makespan_analytics.findings.ranking import ranked
+from makespan_analytics.flakiness.standings import FlakyStanding
+from makespan_analytics.pipeline_analysis import PipelineAnalysis, comparable_runs
+from makespan_analytics.queueing.starvation import PoolStanding
+from makespan_analytics.regressions.pipeline_changes import PipelineChanges
+from makespan_analytics.sizing.observations import SamplesOf
+from makespan_analytics.sizing.pipeline_sizes import PipelineSizes
+from makespan_analytics.what_if.speedups import VirtualSpeedup
+from makespan_model.evidence import TestRun
+from makespan_model.records import PipelineRun
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineReport:
+    """One pipeline. Holds plain values only: it can be compared, pickled and sent to another process.
+
+    Attributes:
+        runs: In the history that was given.
+        first_start_ns, last_start_ns: Of its oldest and newest run.
+        runs_per_week: Pace of the history; a lower bound for one shorter than a week.
+        makespans_s: Of its comparable runs, oldest first.
+        comparable_starts_ns: Their starts.
+        analysis, speedups: Of the newest of them.
+        pools, flaky_steps, flaky_tests, sizes, changes, costs: Of the whole history.
+        findings: The most worthwhile first.
+        tests_known: Whether test results were given; without them nothing is said of single tests.
+    """
+
+    repository: str
+    pipeline: str
+    runs: int
+    first_start_ns: int
+    last_start_ns: int
+    runs_per_week: float
+    makespans_s: tuple[float, ...]
+    comparable_starts_ns: tuple[int, ...]
+    analysis: PipelineAnalysis
+    speedups: tuple[VirtualSpeedup, ...]
+    pools: tuple[PoolStanding, ...]
+    flaky_steps: tuple[FlakyStanding, ...]
+    flaky_tests: tuple[FlakyStanding, ...]
+    sizes: PipelineSizes
+    changes: PipelineChanges
+    costs: CostSummary
+    findings: tuple[Finding, ...]
+    tests_known: bool
+
+
+def analyze_one(
+    runs: Sequence[PipelineRun],
+    *,
+    own_usd_per_hour: Mapping[str, float] | None = None,
+    recent_runs: int = RECENT_RUNS,
+    samples_of: SamplesOf | None = None,
+    tests: Sequence[TestRun] | None = None,
+) -> PipelineReport:
+    """Analyse the history of one pipeline; asks no store and no clock.
+
+    Args:
+        runs: Of one pipeline, oldest first.
+        own_usd_per_hour: Price of an hour of one's own runners, by label.
+        recent_runs: How many of the newest runs say how the pipeline is now.
+        samples_of: The readings of a step; None: cores are means of whole steps.
+        tests: Test results of these runs; None: nothing is said of tests.
+
+    Raises:
+        ValueError: No run was given.
+        InputError: The recorded `needs` form a circle.
+    """
+    evidence = gather_evidence(
+        runs, own_usd_per_hour=own_usd_per_hour or {}, recent_runs=recent_runs, samples_of=samples_of, tests=tests
+    )
+    repository, pipeline = evidence.pipeline
+    comparable = comparable_runs(runs)
+    return PipelineReport(
+        repository=repository,
+        pipeline=pipeline,
+        runs=len(runs),
+        first_start_ns=runs[0].start_ns,
+        last_start_ns=runs[-1].start_ns,
+        runs_per_week=evidence.runs_per_week,
+        makespans_s=tuple(run.makespan_s for run in comparable),
+        comparable_starts_ns=tuple(run.start_ns for run in comparable),
+        analysis=evidence.analysis,
+        speedups=evidence.speedups,
+        pools=evidence.pools,
+        flaky_steps=evidence.flaky_steps,
+        flaky_tests=evidence.flaky_tests,
+        sizes=evidence.sizes,
+        changes=evidence.changes,
+        costs=evidence.costs,
+        findings=findings_of(evidence),
+        tests_known=tests is not None,
+    )
+
+
+def pipeline_findings(
+    runs: Sequence[PipelineRun], *, own_usd_per_hour: Mapping[str, float] | None = None
+) -> tuple[Finding, ...]:
+    """The findings alone; arguments, order and errors as for `analyze_one`."""
+    return findings_of(gather_evidence(runs, own_usd_per_hour=own_usd_per_hour or {}))
+
+
+def findings_of(evidence: Evidence) -> tuple[Finding, ...]:
+    """What every producer finds, ranked."""
+    return ranked((one for find in PRODUCERS for one in find(evidence)), evidence.runs_per_month)
