@@ -1,0 +1,152 @@
+"""A pipeline as the simulator sees it, whatever CI system its file is written for.
+
+A dialect fills it (`github_shape`); nothing else of the simulation knows a CI system.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from makespan_model.errors import InputError
+
+
+class StartsWhen(StrEnum):
+    """What must have become of the jobs before a job for it to start."""
+
+    SUCCESS = "success"
+    """All of them succeeded; otherwise it is skipped."""
+    FAILURE = "failure"
+    """One of them failed; otherwise it is skipped."""
+    ALWAYS = "always"
+    """They have ended, however."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobShape:
+    """One job, or one leg of a matrix.
+
+    Attributes:
+        name: Unique in the pipeline: the label the provider shows.
+        job_id: The key in the file, which the legs of a matrix share.
+        needs: Ids of the jobs whose legs must all have ended before it starts.
+        starts_when: See there.
+        conditional: Whether the file has a condition that may keep it from running although its needs are met.
+        labels: What it asks of its runner; None when the file does not tell.
+        timeout_s: Time after which it is ended as failed; None without a limit.
+        failure_tolerated: Whether its failure counts as success for what follows and for the run.
+        retries: How often it is tried again after a failure.
+        fail_fast: Whether a failure of one leg cancels the other legs of the same job.
+        max_parallel: Legs of the job that run at once; None without a limit.
+        group: Concurrency group: one job of it runs at a time; None without one.
+        cancels_group: Whether it cancels the job of its group that runs.
+    """
+
+    name: str
+    job_id: str
+    needs: tuple[str, ...] = ()
+    starts_when: StartsWhen = StartsWhen.SUCCESS
+    conditional: bool = False
+    labels: tuple[str, ...] | None = None
+    timeout_s: float | None = None
+    failure_tolerated: bool = False
+    retries: int = 0
+    fail_fast: bool = False
+    max_parallel: int | None = None
+    group: str | None = None
+    cancels_group: bool = False
+
+    def __post_init__(self) -> None:
+        if self.retries < 0:
+            raise ValueError(f"{self.name!r} cannot be retried {self.retries} times")
+        if self.max_parallel is not None and self.max_parallel < 1:
+            raise ValueError(f"at least one leg of {self.job_id!r} must run at once, not {self.max_parallel}")
+        if self.timeout_s is not None and self.timeout_s <= 0:
+            raise ValueError(f"the timeout of {self.name!r} must be above 0 s, not {self.timeout_s}")
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineShape:
+    """A pipeline; its jobs in an order in which each comes after those it needs.
+
+    Attributes:
+        provider: Whose prices hold: `github`, `gitlab`, ….
+        file: As the user gave it, for messages.
+        jobs: Every leg of every job.
+        sees_ancestors: Whether conditions look at all jobs before a job (GitHub), or only at those it needs (GitLab).
+        keeps_one_pending: Whether a concurrency group holds one waiting job, and a newer one cancels it (GitHub), or
+            all of them wait (GitLab).
+        group: Concurrency group of whole runs; None without one, or where it differs from run to run.
+        cancels_group: Whether a run cancels the one of its group that is under way.
+        unexpanded: Ids of matrix jobs whose legs only a run decides.
+        notes: What the file says and the simulation leaves out, one sentence each.
+    """
+
+    provider: str
+    file: str
+    jobs: tuple[JobShape, ...]
+    sees_ancestors: bool = True
+    keeps_one_pending: bool = True
+    group: str | None = None
+    cancels_group: bool = False
+    unexpanded: frozenset[str] = frozenset()
+    notes: tuple[str, ...] = ()
+    _legs: Mapping[str, tuple[int, ...]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        legs: dict[str, list[int]] = defaultdict(list)
+        names: set[str] = set()
+        for number, job in enumerate(self.jobs):
+            if job.name in names:
+                raise ValueError(f"two jobs are called {job.name!r}")
+            names.add(job.name)
+            for need in job.needs:
+                if need not in legs or need == job.job_id:
+                    raise ValueError(f"job {job.name!r} needs {need!r}, which does not come before it")
+            legs[job.job_id].append(number)
+        object.__setattr__(self, "_legs", {job_id: tuple(numbers) for job_id, numbers in legs.items()})
+
+    @property
+    def legs(self) -> Mapping[str, tuple[int, ...]]:
+        """Numbers of the legs of every job id."""
+        return self._legs
+
+    def before(self, number: int) -> tuple[int, ...]:
+        """Numbers of all the legs that a job needs."""
+        return tuple(leg for need in self.jobs[number].needs for leg in self._legs[need])
+
+    def with_legs(self, job_id: str, names: tuple[str, ...]) -> PipelineShape:
+        """The same with other legs of one job."""
+        first = self.jobs[self._legs[job_id][0]]
+        jobs: list[JobShape] = []
+        for job in self.jobs:
+            if job.job_id != job_id:
+                jobs.append(job)
+            elif job is first:
+                jobs += [replace(first, name=name) for name in names]
+        return replace(self, jobs=tuple(jobs), unexpanded=self.unexpanded - {job_id})
+
+
+def in_order(jobs: tuple[JobShape, ...], file: str) -> tuple[JobShape, ...]:
+    """The jobs in an order in which each comes after those it needs, as near to the given order as that allows.
+
+    Raises:
+        InputError: They need each other in a circle, or one that is not there.
+    """
+    known = {job.job_id for job in jobs}
+    for job in jobs:
+        for need in job.needs:
+            if need not in known:
+                raise InputError(f"{file}: job {job.name!r} needs {need!r}, which does not exist")
+    ordered: list[JobShape] = []
+    waiting = list(jobs)
+    while waiting:
+        open_ids = {job.job_id for job in waiting}
+        free = [job for job in waiting if not open_ids & set(job.needs)]
+        if not free:
+            raise InputError(f"{file}: jobs need each other in a circle: {', '.join(sorted(open_ids))}")
+        ordered += free
+        waiting = [job for job in waiting if job not in free]
+    return tuple(ordered)
