@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol, Self, TypedDict, Unpack, runtime_checkable
+from typing import Protocol, Self, TypeAlias, TypedDict, Unpack, runtime_checkable
 
 import pyarrow as pa
 
@@ -69,6 +69,36 @@ class ReadsManySamples(Protocol):
 
     def samples_of(self, trace_ids: Collection[str]) -> dict[tuple[str, str], list[Sample]]:
         """The readings of every step of these traces by trace and span id, each as `Store.samples` answers."""
+
+
+PipelineKey: TypeAlias = tuple[str, str]
+"""Repository and name of a pipeline."""
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineMark:
+    """What changes whenever something new is kept of a pipeline, however old it is, or something old is taken away.
+
+    Attributes:
+        last_row: Number of the row that came last.
+        first_start_ns: Start of the oldest span that is left.
+    """
+
+    last_row: int
+    first_start_ns: int
+
+
+@runtime_checkable
+class ReadsManyPipelines(Protocol):
+    """A store that reads the runs of many pipelines at once; others are asked pipeline by pipeline."""
+
+    def runs_of(
+        self, pipelines: Collection[PipelineKey], *, limit: int | None = None
+    ) -> dict[PipelineKey, list[PipelineRun]]:
+        """The runs of each of these pipelines, as `Store.runs` answers; `limit` keeps the newest of each."""
+
+    def pipeline_marks(self) -> dict[PipelineKey, PipelineMark]:
+        """How far the history of every pipeline goes, in order of repository and name."""
 
 
 class Narrowing(TypedDict, total=False):

@@ -12,10 +12,11 @@ from typing import Self, Unpack
 
 import pyarrow as pa
 
-from makespan_collector.store.contract import Narrowing, PipelineSummary, StoreStatus
+from makespan_collector.store.contract import Narrowing, PipelineKey, PipelineMark, PipelineSummary, StoreStatus
 from makespan_collector.store.embedded import (
     detail_queries,
     evidence_queries,
+    fleet_queries,
     retention,
     run_queries,
     sample_queries,
@@ -116,6 +117,16 @@ class EmbeddedReader:
     def pipelines(self) -> list[PipelineSummary]:
         """See `Store.pipelines`."""
         return run_queries.pipelines(self._root)
+
+    def runs_of(
+        self, pipelines: Collection[PipelineKey], *, limit: int | None = None
+    ) -> dict[PipelineKey, list[PipelineRun]]:
+        """See `contract.ReadsManyPipelines`."""
+        return fleet_queries.runs_of(self._root, pipelines, limit=limit, now_ns=time.time_ns())
+
+    def pipeline_marks(self) -> dict[PipelineKey, PipelineMark]:
+        """See `contract.ReadsManyPipelines`."""
+        return fleet_queries.pipeline_marks(self._root)
 
     def samples(self, trace_id: str, span_id: str) -> list[Sample]:
         """See `Store.samples`."""
