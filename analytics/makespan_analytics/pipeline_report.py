@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from makespan_analytics.findings.evidence import RECENT_RUNS, CostSummary, Evidence, gather_evidence
 from makespan_analytics.findings.finding import Finding
 from makespan_analytics.findings.producers import PRODUCERS
-from makespan_analytics.findings.ranking import ranked
+from makespan_analytics.findings.ranking import ranked, without_repeats
 from makespan_analytics.flakiness.standings import FlakyStanding
 from makespan_analytics.pipeline_analysis import PipelineAnalysis, comparable_runs
 from makespan_analytics.queueing.starvation import PoolStanding
@@ -113,4 +113,5 @@ def pipeline_findings(
 
 def findings_of(evidence: Evidence) -> tuple[Finding, ...]:
     """What every producer finds, ranked."""
-    return ranked((one for find in PRODUCERS for one in find(evidence)), evidence.runs_per_month)
+    found = without_repeats(one for find in PRODUCERS for one in find(evidence))
+    return ranked(found, evidence.runs_per_month)

@@ -18,7 +18,6 @@ from makespan_analytics.findings.finding import (
     FindingKind,
     FindingSubject,
     Measurement,
-    finding_id,
 )
 from makespan_analytics.pipeline_analysis import StepStanding
 from makespan_analytics.what_if.speedups import Gain
@@ -58,20 +57,17 @@ def _finding(evidence: Evidence, kind: SegmentKind, name: str, members: Sequence
     standings = [one for one in evidence.analysis.steps if (one.profile.job_id, one.profile.path) in places]
     job_ids = sorted({one.job_id for one in members})
     sole = members[0] if len(members) == 1 else None
-    first, last = evidence.recent[0], evidence.recent[-1]
-    return Finding(
-        # By name, not by place: a step that moves to another job, or into a second one, is the same bottleneck.
-        finding_id=finding_id(*evidence.pipeline, FindingKind.BOTTLENECK, kind.value, name),
-        kind=FindingKind.BOTTLENECK,
-        repository=evidence.pipeline[0],
-        pipeline=evidence.pipeline[1],
-        subject=FindingSubject(
+    return evidence.finding(
+        FindingKind.BOTTLENECK,
+        FindingSubject(
             job_id=sole.job_id if sole else None,
             step_path=sole.step_path if sole else None,
             key=kind.value,
             name=name if sole is None or kind is not SegmentKind.STEP else f"{sole.job_id}: {name}",
         ),
-        evidence=_numbers(evidence, kind, standings),
+        # By name, not by place: a step that moves to another job, or into a second one, is the same bottleneck.
+        identity=(kind.value, name),
+        numbers=_numbers(evidence, kind, standings),
         effect=Effect(
             makespan_s=gain.saved_s,
             low_s=gain.low_s,
@@ -81,14 +77,11 @@ def _finding(evidence: Evidence, kind: SegmentKind, name: str, members: Sequence
         ),
         confidence=_confidence(evidence, gain),
         advice=_overhead_advice(job_ids) if kind is SegmentKind.OVERHEAD else _advice(name, job_ids, standings),
-        first_seen_ns=first.start_ns,
-        last_seen_ns=last.start_ns,
+        seen=(evidence.recent[0], evidence.recent[-1]),
     )
 
 
-def _numbers(
-    evidence: Evidence, kind: SegmentKind, standings: Sequence[StepStanding]
-) -> tuple[Measurement, ...]:
+def _numbers(evidence: Evidence, kind: SegmentKind, standings: Sequence[StepStanding]) -> tuple[Measurement, ...]:
     runs = evidence.recent_ids
     if kind is SegmentKind.OVERHEAD:
         shares = [one for one in evidence.analysis.others if one.kind is kind]

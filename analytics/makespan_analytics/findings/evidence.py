@@ -7,7 +7,16 @@ from dataclasses import dataclass, field
 
 from makespan_analytics.cost.pipeline_costs import RunCost, cost_by_job, cost_by_step, run_costs, unpriced_reasons
 from makespan_analytics.cost.waste import Waste, find_waste
-from makespan_analytics.findings.finding import MOST_RUN_IDS
+from makespan_analytics.findings.finding import (
+    MOST_RUN_IDS,
+    Confidence,
+    Effect,
+    Finding,
+    FindingKind,
+    FindingSubject,
+    Measurement,
+    finding_id,
+)
 from makespan_analytics.flakiness.outcomes import records_of_steps, records_of_tests
 from makespan_analytics.flakiness.standings import FlakyStanding, flaky_standings
 from makespan_analytics.pipeline_analysis import PipelineAnalysis, analyze_pipeline, comparable_runs
@@ -35,7 +44,9 @@ class CostSummary:
         usd: Of the priced jobs.
         usd_per_month: The same at the pace of the history.
         unpriced: Why the other jobs have no price, with their number.
-        usd_per_s: By job id, what a second of it costs; of priced jobs alone.
+        usd_per_s: By job id, what a billed second of it costs; of priced jobs alone. What a few seconds more would cost
+            in the mean, as whole minutes are billed.
+        usd_per_job: By job id, what one job costs.
     """
 
     usd: float
@@ -44,6 +55,7 @@ class CostSummary:
     unpriced_jobs: int
     unpriced: tuple[tuple[str, int], ...]
     usd_per_s: Mapping[str, float]
+    usd_per_job: Mapping[str, float]
     waste: tuple[Waste, ...]
 
 
@@ -88,6 +100,40 @@ class Evidence:
     def recent_ids(self) -> tuple[str, ...]:
         """Ids of the newest of the recent runs, to be looked at."""
         return tuple(run.identity.run_id for run in self.recent[-MOST_RUN_IDS:])
+
+    def finding(
+        self,
+        kind: FindingKind,
+        subject: FindingSubject,
+        *,
+        numbers: Sequence[Measurement],
+        effect: Effect,
+        confidence: Confidence,
+        advice: str,
+        seen: tuple[PipelineRun, PipelineRun] | None = None,
+        identity: tuple[str, ...] | None = None,
+    ) -> Finding:
+        """A finding about this pipeline.
+
+        `seen` is the first and the newest run it rests on (else the whole history), `identity` what its id is made of
+        besides the kind (else job, step and key of the subject).
+        """
+        first, last = seen or (self.runs[0], self.runs[-1])
+        parts = identity or (subject.job_id or "", subject.step_path or "", subject.key)
+        repository, pipeline = self.pipeline
+        return Finding(
+            finding_id=finding_id(repository, pipeline, kind, *parts),
+            kind=kind,
+            repository=repository,
+            pipeline=pipeline,
+            subject=subject,
+            evidence=tuple(numbers),
+            effect=effect,
+            confidence=confidence,
+            advice=advice,
+            first_seen_ns=first.start_ns,
+            last_seen_ns=last.start_ns,
+        )
 
 
 def gather_evidence(
@@ -150,5 +196,10 @@ def _summary(costs: Sequence[RunCost], pace: float) -> CostSummary:
         unpriced_jobs=sum(share.unpriced_jobs for share in by_job),
         unpriced=tuple(unpriced_reasons(costs).items()),
         usd_per_s={share.key: share.usd / share.billed_s for share in by_job if share.billed_s > 0},
+        usd_per_job={
+            share.key: share.usd / (share.jobs - share.unpriced_jobs)
+            for share in by_job
+            if share.jobs > share.unpriced_jobs
+        },
         waste=tuple(find_waste(costs)),
     )

@@ -114,7 +114,7 @@ class Finding:
     last_seen_ns: int
 
 
-def finding_id(repository: str, pipeline: str, kind: FindingKind, *subject: str | None) -> str:
+def finding_id(repository: str, pipeline: str, kind: FindingKind, *subject: str) -> str:
     """Ten hexadecimal digits of SHA-256 over what the finding is about: no number that changes from run to run."""
-    parts = (repository, pipeline, kind.value, *(part or "" for part in subject))
+    parts = (repository, pipeline, kind.value, *subject)
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:10]

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from makespan_analytics.findings import bottlenecks
+from makespan_analytics.findings import bottlenecks, flakiness, queueing, regressions, too_large, too_small, waste
 from makespan_analytics.findings.evidence import Evidence
 from makespan_analytics.findings.finding import Finding
 
 Producer = Callable[[Evidence], Iterable[Finding]]
 
-PRODUCERS: tuple[Producer, ...] = (bottlenecks.find,)
+PRODUCERS: tuple[Producer, ...] = (
+    bottlenecks.find,
+    regressions.find,
+    queueing.find,
+    flakiness.find,
+    too_small.find,
+    too_large.find,
+    waste.find,
+)

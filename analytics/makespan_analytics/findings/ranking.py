@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from math import isfinite
 
-from makespan_analytics.findings.finding import Confidence, Finding
+from makespan_analytics.cost.waste import WasteKind
+from makespan_analytics.findings.finding import Confidence, Finding, FindingKind
 
 WAITING_USD_PER_HOUR = 32.0
 """What an hour of waiting for a pipeline counts as, for ranking alone: half of the 64 USD that an hour of a software
@@ -19,6 +20,20 @@ def worth_usd_per_month(finding: Finding, runs_per_month: float) -> float:
     """What repairing it would give, waiting turned into money; for comparing, not for accounting."""
     waited_h = (finding.effect.makespan_s or 0.0) * runs_per_month / 3600
     return _TRUST[finding.confidence] * (waited_h * WAITING_USD_PER_HOUR + (finding.effect.usd_per_month or 0.0))
+
+
+def without_repeats(findings: Iterable[Finding]) -> list[Finding]:
+    """The findings without those that say less well what another one says.
+
+    Cores that are idle because the runner is too large are the too large runner.
+    """
+    found = list(findings)
+    has_size = any(one.kind is FindingKind.TOO_LARGE for one in found)
+    return [
+        one
+        for one in found
+        if not (has_size and one.kind is FindingKind.WASTE and one.subject.key == WasteKind.IDLE_CPU)
+    ]
 
 
 def ranked(findings: Iterable[Finding], runs_per_month: float) -> tuple[Finding, ...]:

@@ -1,0 +1,124 @@
+"""Changes for the worse that still hold, each with the commits it came with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from makespan_analytics.critical_path import SegmentKind
+from makespan_analytics.findings.evidence import Evidence
+from makespan_analytics.findings.finding import (
+    Confidence,
+    Effect,
+    Finding,
+    FindingKind,
+    FindingSubject,
+    Measurement,
+)
+from makespan_analytics.regressions.history_series import Measure
+from makespan_analytics.regressions.pipeline_changes import Cause, Change
+
+_SURE, _FAIRLY_SURE = 0.999, 0.99
+"""One false alarm in a thousand series, and in a hundred."""
+WORDS = {
+    Measure.DURATION: ("duration", "s"),
+    Measure.QUEUE: ("queue time", "s"),
+    Measure.CPU: ("CPU time", "s"),
+    Measure.MEMORY_PEAK: ("memory peak", "bytes"),
+    Measure.READ: ("bytes read", "bytes"),
+    Measure.WRITTEN: ("bytes written", "bytes"),
+}
+
+
+def find(evidence: Evidence) -> Iterable[Finding]:
+    """A finding for every cause whose headline is a regression of the newest regime."""
+    for cause in evidence.changes.causes:
+        if cause.headline.is_regression and cause.headline.is_current:
+            yield _finding(evidence, cause)
+
+
+def _finding(evidence: Evidence, cause: Cause) -> Finding:
+    change = cause.headline
+    word, unit = WORDS[change.measure]
+    begun = evidence.runs[min(change.run, len(evidence.runs) - 1)]
+    runs = (change.last_good[0], change.first_bad[0])
+    numbers = [
+        Measurement("before", change.point.before, unit, runs[:1]),
+        Measurement("after", change.point.after, unit, runs[1:]),
+        Measurement("series that changed with it", len(cause.changes), "series"),
+        Measurement("probability that it is no chance", change.point.confidence, "ratio"),
+    ]
+    subject = change.subject
+    return evidence.finding(
+        FindingKind.REGRESSION,
+        FindingSubject(_job_id(evidence, subject.job), subject.step, change.measure.value, subject.name),
+        # The label, not the job's id: legs of a matrix regress one by one.
+        identity=(subject.job or "", subject.step or "", change.measure.value, change.first_bad[0]),
+        numbers=numbers,
+        effect=Effect(
+            makespan_s=_makespan_s(evidence, cause.changes),
+            usd_per_month=_usd_per_month(evidence, cause.changes),
+            how="median after less median before, for the part of the runs that wait for it; money for the jobs",
+        ),
+        confidence=_confidence(change.point.confidence),
+        advice=_advice(change, word),
+        seen=(begun, evidence.runs[-1]),
+    )
+
+
+def _job_id(evidence: Evidence, label: str | None) -> str | None:
+    if label is None:
+        return None
+    return next((job.job_id for run in reversed(evidence.runs) for job in run.jobs if job.name == label), label)
+
+
+def _makespan_s(evidence: Evidence, changes: Sequence[Change]) -> float | None:
+    """Of the pipeline's own series where it changed; otherwise the most that one part of it adds on the path."""
+    timed = [one for one in changes if one.measure in (Measure.DURATION, Measure.QUEUE)]
+    whole = next((one for one in timed if one.subject.job is None), None)
+    if whole is not None:
+        return whole.point.after - whole.point.before
+    parts = [(one.point.after - one.point.before) * _on_path_ratio(evidence, one) for one in timed]
+    return max(parts, default=None)
+
+
+def _on_path_ratio(evidence: Evidence, change: Change) -> float:
+    """The part of the recent runs that had what changed on their critical path."""
+    job_id = _job_id(evidence, change.subject.job)
+    steps = [one.share for one in evidence.analysis.steps if one.share is not None]
+    if change.measure is Measure.QUEUE:
+        steps = [one for one in evidence.analysis.others if one.kind is SegmentKind.QUEUE]
+    return max(
+        (
+            share.runs_on_path / share.runs
+            for share in steps
+            if share.job_id == job_id and change.subject.step in (None, share.step_path)
+        ),
+        default=0.0,
+    )
+
+
+def _usd_per_month(evidence: Evidence, changes: Sequence[Change]) -> float | None:
+    """Paid seconds more, of whole jobs where those changed, otherwise of steps."""
+    timed = [one for one in changes if one.measure is Measure.DURATION and one.subject.job is not None]
+    counted = [one for one in timed if one.subject.step is None] or timed
+    usd = [
+        (one.point.after - one.point.before) * price
+        for one in counted
+        if (price := evidence.costs.usd_per_s.get(_job_id(evidence, one.subject.job) or "")) is not None
+    ]
+    return sum(usd) * evidence.runs_per_month if usd else None
+
+
+def _confidence(probability: float) -> Confidence:
+    if probability >= _SURE:
+        return Confidence.HIGH
+    return Confidence.MEDIUM if probability >= _FAIRLY_SURE else Confidence.LOW
+
+
+def _advice(change: Change, word: str) -> str:
+    (good_run, good), (bad_run, bad) = change.last_good, change.first_bad
+    between = (
+        f"run {good_run} and run {bad_run}" if None in (good, bad) else f"{(good or '')[:12]} and {(bad or '')[:12]}"
+    )
+    grown = f"by {change.point.relative_change:.0%}" if change.point.before > 0 else "from nothing"
+    return f"See what changed between {between}: the {word} rose {grown}."
