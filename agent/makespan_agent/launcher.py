@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import time
 
-from makespan_agent.accounting import adopt_orphans
 from makespan_agent.command_line import (
     EVIDENCE_OPTIONS,
     RUN_HELP,
@@ -22,16 +21,17 @@ from makespan_agent.executables import CannotStartError, spawn
 from makespan_agent.identity.job_identity import JobIdentity
 from makespan_agent.identity.registry import identify
 from makespan_agent.identity.step_identity import PATH_VARIABLE, StepIdentity, identify_step
+from makespan_agent.measuring.accounting import adopt_orphans
 from makespan_agent.shells import shell_words, text_words
 from makespan_agent.signals import Ending, SignalRelay
-from makespan_agent.spool import ENCLOSING_VARIABLE, spool_directory
+from makespan_agent.spooling.spool import ENCLOSING_VARIABLE, spool_directory
 
 TYPE_CHECKING = False  # Importing typing for it takes 7 ms.
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from makespan_agent.evidence import Evidence
-    from makespan_agent.record_keeping import RecordKeeping
+    from makespan_agent.spooling.record_keeping import RecordKeeping
     from makespan_agent.time_limit import TimeLimit
 
 _USAGE_EXIT_CODE = 2
@@ -207,7 +207,7 @@ class _Step:
         self._keeping = self._keep_record()
         if self._keeping is None:
             return relay.wait(child, self._limited(lambda: 86_400.0, child)), {}, []
-        from makespan_agent.measurement import Measurement
+        from makespan_agent.measuring.measurement import Measurement
 
         measurement = Measurement(relay, self._now_ns, self._start_ns)
         relay.before_reaping = measurement.look_at_the_dead
@@ -227,7 +227,7 @@ class _Step:
         if self._job is None or self._step is None:
             return None
         try:
-            from makespan_agent.record_keeping import RecordKeeping
+            from makespan_agent.spooling.record_keeping import RecordKeeping
 
             return RecordKeeping(
                 self._job,

@@ -302,7 +302,7 @@ sys.exit(launch("shell", ["/dev/null"]))
 
     imported = {name for name in finished.stdout.split() if not name.startswith("makespan_")}
     assert imported <= {"__future__", "_ctypes", "_json", "_sha256", "_sha2", "errno"}
-    assert "makespan_agent.measurement" not in finished.stdout
+    assert "makespan_agent.measuring.measurement" not in finished.stdout
 
 
 def test_a_step_interrupted_through_the_agent_is_marked_as_such(agent: Agent) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from makespan_agent.flushing import flush
+from makespan_agent.exporting.flushing import flush
 from makespan_collector.store.opening import open_store
 from support.agent_process import Agent
 from support.serving import serving

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from makespan_agent.step_record import decode_record
+from makespan_agent.exporting.step_record import decode_record
 from makespan_agent.time_limit import GRACE_S, TimeLimit, descendants
 from makespan_model.records import Result
 from support.agent_process import Agent

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from makespan_agent.flushing import flush
+from makespan_agent.exporting.flushing import flush
 from makespan_model.identity import RunIdentity
 from makespan_model.records import Result
 from makespan_optimizer.local.execution import LocalJob, LocalOptions, LocalRun, Progress, run_workflow

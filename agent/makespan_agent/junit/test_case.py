@@ -73,7 +73,7 @@ class TestCase:
         return True
 
     def fields(self) -> list[object]:
-        """As the spool keeps it; `makespan_agent.step_evidence` reads it."""
+        """As the spool keeps it; `makespan_agent.exporting.step_evidence` reads it."""
         return [self.suite, self.class_name, self.name, self.file, self.duration_s, self.outcome, self.retries]
 
 

@@ -12,8 +12,8 @@ import json
 import os
 from pathlib import Path
 
-from makespan_agent.flushing import DEFAULT_TIMEOUT_S, FlushReport, flush
-from makespan_agent.spool import spool_directory
+from makespan_agent.exporting.flushing import DEFAULT_TIMEOUT_S, FlushReport, flush
+from makespan_agent.spooling.spool import spool_directory
 from makespan_model.errors import ExitCode, UsageError
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryFile
 
-from makespan_agent.cgroups import ControlGroups
-from makespan_agent.spool import spool_directory, unfinished, waiting
+from makespan_agent.measuring.cgroups import ControlGroups
+from makespan_agent.spooling.spool import spool_directory, unfinished, waiting
 from makespan_cli.diagnosis.check import Check
 from makespan_model.errors import MakespanError, UnavailableError
 from makespan_model.settings import Settings
@@ -48,7 +48,7 @@ def _spool(folder: Path) -> Check:
 def _collector(settings: Settings, environment: Mapping[str, str]) -> Check:
     """Sends an empty request the way the agent would: any OTLP receiver answers it and keeps nothing."""
     try:
-        from makespan_agent.sending import Outcome, Sender
+        from makespan_agent.exporting.sending import Outcome, Sender
     except ImportError as error:
         return Check("collector", is_ok=False, found=f"not asked: {error}", advice="pip install makespan")
     own = any(environment.get(f"OTEL_EXPORTER_OTLP_{kind}ENDPOINT") for kind in ("", "TRACES_"))

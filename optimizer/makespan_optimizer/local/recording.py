@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from makespan_agent.flushing import flush
+from makespan_agent.exporting.flushing import flush
 from makespan_model.errors import UnavailableError, UsageError
 from makespan_model.identity import RunIdentity
 from makespan_optimizer.local.execution import LocalOptions, LocalRun, Progress, run_workflow
