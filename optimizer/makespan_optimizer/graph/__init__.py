@@ -1,3 +1,3 @@
-"""What a workflow's jobs have to do with each other: needs, data, gates, and the expressions that say so."""
+"""What a workflow's jobs have to do with each other: needs, data, gates."""
 
-__all__ = ["artifacts", "expressions", "gates", "jobs"]
+__all__ = ["artifacts", "gates", "jobs"]

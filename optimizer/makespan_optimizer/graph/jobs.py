@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from makespan_optimizer.expressions.functions import STATUS_FUNCTIONS
+from makespan_optimizer.expressions.references import References, references
 from makespan_optimizer.graph.artifacts import Handover, handover, may_pass
-from makespan_optimizer.graph.expressions import STATUS_FUNCTIONS, References, references
 from makespan_optimizer.graph.gates import acts_on_the_world, only_waits
 from makespan_optimizer.workflow.model import Job, Workflow
 from makespan_optimizer.yaml.nodes import AnyNode, Mapping, Scalar, Sequence, resolved

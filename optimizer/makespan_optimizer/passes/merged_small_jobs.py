@@ -9,7 +9,9 @@ from typing import Final
 
 from makespan_model.units import format_duration
 from makespan_optimizer.claims import AddedStepId, MergedJobs
-from makespan_optimizer.graph.expressions import STATUS_FUNCTIONS, bare_expression, references
+from makespan_optimizer.expressions.conditions import bare_expression
+from makespan_optimizer.expressions.functions import STATUS_FUNCTIONS
+from makespan_optimizer.expressions.references import references
 from makespan_optimizer.graph.gates import acts_on_the_world
 from makespan_optimizer.graph.jobs import JobGraph, build_graph, job_references, scalar_texts
 from makespan_optimizer.passes.evidence import Evidence

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from makespan_optimizer.graph.expressions import bare_expression
+from makespan_optimizer.expressions.conditions import bare_expression
 from makespan_optimizer.passes.needs_edits import set_needs
 from makespan_optimizer.workflow.model import Job, Step, Workflow
 from makespan_optimizer.yaml.edits import Edit, append_entries, insert_items, remove_entry, replace_value

@@ -9,7 +9,7 @@ from typing import Final
 
 from makespan_model.units import format_duration
 from makespan_optimizer.claims import DroppedDuplicate
-from makespan_optimizer.graph.expressions import references
+from makespan_optimizer.expressions.references import references
 from makespan_optimizer.graph.jobs import scalar_texts
 from makespan_optimizer.passes.evidence import Evidence
 from makespan_optimizer.passes.findings import EvidenceLevel, Finding, PassInfo

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from makespan_optimizer.graph.expressions import bare_expression, embedded, references
+from makespan_optimizer.expressions.grammar import parse_expression
+from makespan_optimizer.expressions.references import references, tree_references
 
 
 @pytest.mark.parametrize(
@@ -39,18 +40,24 @@ def test_an_expression_without_end_makes_the_references_inexact() -> None:
     assert references(["${{ needs.a.result }}"]).exact
 
 
-def test_an_expression_ends_at_the_first_braces_outside_a_string() -> None:
-    assert list(embedded("a ${{ '}}' }} b ${{ x }}")) == [" '}}' ", " x "]
+def test_the_members_of_what_a_function_yields_are_no_context() -> None:
+    found = references(["${{ fromJSON(needs.a.outputs.m).needs.b }} ${{ (needs).c }}"])
+    assert found.paths == {("needs", "a", "outputs", "m"), ("needs", "c")}
 
 
-@pytest.mark.parametrize(
-    ("condition", "bare"),
-    [
-        ("always()", "always()"),
-        ("${{ always() }}", "always()"),
-        ("${{ a }} && b", None),
-        ("${{ a }}${{ b }}", None),
-    ],
-)
-def test_a_condition_is_taken_out_of_its_braces_only_when_they_hold_all_of_it(condition: str, bare: str | None) -> None:
-    assert bare_expression(condition) == bare
+def test_a_computed_index_stands_for_any_member_and_what_follows_is_kept() -> None:
+    found = references(["${{ needs[format('{0}', matrix.job)].outputs['X'].*.y }}"])
+    assert found.paths == {("needs", "*", "outputs", "x", "*", "y"), ("matrix", "job")}
+
+
+def test_what_can_be_read_beside_a_broken_expression_still_counts() -> None:
+    found = references(["${{ needs.a.result }} ${{ needs. }}"])
+    assert (found.members("needs"), found.exact) == (frozenset({"a"}), False)
+
+
+def test_references_know_their_place() -> None:
+    text = "github.ref == needs . a.result"
+    places = [
+        (reference.path, text[reference.start : reference.end]) for reference in tree_references(parse_expression(text))
+    ]
+    assert places == [(("github", "ref"), "github.ref"), (("needs", "a", "result"), "needs . a.result")]
