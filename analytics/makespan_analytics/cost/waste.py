@@ -6,15 +6,16 @@ failed that it is, with its whole cost; set-up that was repeated and cores that 
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from makespan_analytics.branches import REVIEW_EVENTS
 from makespan_analytics.cost.job_costs import JobCost
 from makespan_analytics.cost.pipeline_costs import RunCost, step_parts
-from makespan_model.records import JobRun, PipelineRun, Result, StepKind, StepRun
+from makespan_analytics.setup_steps import is_setup
+from makespan_model.records import JobRun, PipelineRun, Result
 
 
 class WasteKind(StrEnum):
@@ -35,14 +36,6 @@ class WasteKind(StrEnum):
 
 
 _FAILED = (Result.FAILURE, Result.ERROR, Result.TIMEOUT)
-_SETUP_ACTIONS = ("actions/checkout", "actions/setup-", "actions/cache/restore")
-"""Actions that only make a job ready (docs.github.com, Building and testing)."""
-_INSTALLERS = re.compile(
-    r"\b(?:pip3? install|uv (?:sync|pip install)|poetry install|npm (?:ci|install)|(?:yarn|pnpm) install|bundle install"
-    r"|composer install|go mod download|cargo fetch|dotnet restore|apt(?:-get)? install)\b"
-)
-"""Commands that only fetch and install what the job needs."""
-_REVIEW_EVENTS = ("pull_request", "merge_request")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +112,7 @@ def _superseded_from(runs: Sequence[PipelineRun]) -> list[int | None]:
     """
     lines: dict[tuple[str, str, str], list[int]] = defaultdict(list)
     for index, run in enumerate(runs):
-        line = run.change or (run.ref if (run.event or "").startswith(_REVIEW_EVENTS) else None)
+        line = run.change or (run.ref if (run.event or "").startswith(REVIEW_EVENTS) else None)
         if line is not None:
             lines[run.identity.repository, run.pipeline, line].append(index)
     newer: list[int | None] = [None] * len(runs)
@@ -151,7 +144,7 @@ def _repeated_setup(jobs: Sequence[tuple[JobRun, JobCost]]) -> dict[str, float]:
     seen: dict[str, list[tuple[float, str]]] = defaultdict(list)
     for job, priced in jobs:
         for step, part in step_parts(job, priced):
-            if _is_setup(step):
+            if is_setup(step.kind, step.path, step.name):
                 # The same name is the same set-up in another job; positions in paths differ.
                 seen[step.name].append((part * (priced.usd or 0.0), job.name))
     repeated: dict[str, float] = defaultdict(float)
@@ -159,12 +152,6 @@ def _repeated_setup(jobs: Sequence[tuple[JobRun, JobCost]]) -> dict[str, float]:
         for usd, job_name in sorted(found)[:-1]:
             repeated[job_name] += usd
     return dict(repeated)
-
-
-def _is_setup(step: StepRun) -> bool:
-    if step.kind is StepKind.USES:
-        return any(action in text for action in _SETUP_ACTIONS for text in (step.path, step.name))
-    return _INSTALLERS.search(step.name) is not None
 
 
 def _idle_usd(job: JobRun, cost: JobCost, already_usd: float) -> float:
