@@ -27,11 +27,12 @@ class PipelineReport:
     Attributes:
         runs: In the history that was given.
         first_start_ns, last_start_ns: Of its oldest and newest run.
-        runs_per_week: Pace of the history; a lower bound for one shorter than a week.
+        runs_per_week: Pace of the last month; a lower bound for a history shorter than a week.
         makespans_s: Of its comparable runs, oldest first.
         comparable_starts_ns: Their starts.
         analysis, speedups: Of the newest of them.
-        pools, flaky_steps, flaky_tests, sizes, changes, costs: Of the whole history.
+        pools, costs: Of the last month.
+        flaky_steps, flaky_tests, sizes, changes: Of the whole history.
         findings: The most worthwhile first.
         tests_known: Whether test results were given; without them nothing is said of single tests.
     """

@@ -33,22 +33,27 @@ from makespan_model.records import PipelineRun
 RECENT_RUNS = 20
 """Comparable runs that say how the pipeline is now; older ones may be of another pipeline altogether."""
 WEEKS_PER_MONTH = 365.25 / 12 / 7
-_NS_PER_WEEK = 7 * 86_400 * 1_000_000_000
+LATELY_DAYS = 30
+"""What a month costs, and what runners are short of, is asked of the last month: what was mended before is over."""
+_NS_PER_DAY = 86_400 * 1_000_000_000
+_NS_PER_WEEK = 7 * _NS_PER_DAY
 
 
 @dataclass(frozen=True, slots=True)
 class CostSummary:
-    """What the runs of a history cost.
+    """What the runs of the last month cost.
 
     Attributes:
-        usd: Of the priced jobs.
-        usd_per_month: The same at the pace of the history.
+        runs: How many there were.
+        usd: Of their priced jobs.
+        usd_per_month: The same at the pace of these runs.
         unpriced: Why the other jobs have no price, with their number.
         usd_per_s: By job id, what a billed second of it costs; of priced jobs alone. What a few seconds more would cost
             in the mean, as whole minutes are billed.
         usd_per_job: By job id, what one job costs.
     """
 
+    runs: int
     usd: float
     usd_per_month: float
     jobs: int
@@ -65,14 +70,16 @@ class Evidence:
 
     Attributes:
         runs: All of the history, oldest first.
+        lately: Those of the last month, or as many as `recent` was chosen from; what `pools` and `costs` are of.
         recent: The newest comparable ones; what `analysis`, `speedups` and `what_if` are about.
-        runs_per_week: Pace of the history; one shorter than a week counts as a week, so it is a lower bound then.
+        runs_per_week: Pace of `lately`; less than a week counts as a week, so it is a lower bound then.
         speedups: What each step, overhead and queueing is worth.
         what_if: Answers what several changes together would give.
         step_usd: What a run of each step costs by job id and pooled path, where it is known.
     """
 
     runs: Sequence[PipelineRun]
+    lately: Sequence[PipelineRun]
     recent: Sequence[PipelineRun]
     runs_per_week: float
     analysis: PipelineAnalysis
@@ -93,7 +100,7 @@ class Evidence:
 
     @property
     def runs_per_month(self) -> float:
-        """Pace of the history."""
+        """Pace of the last month."""
         return self.runs_per_week * WEEKS_PER_MONTH
 
     @property
@@ -161,17 +168,19 @@ def gather_evidence(
     newest = runs[-recent_runs:]
     recent = comparable_runs(newest)
     analysis = analyze_pipeline(newest)
-    costs = run_costs(runs, own_usd_per_hour)
-    pace = runs_per_week(runs)
+    lately = _lately(runs, recent_runs)
+    costs = run_costs(lately, own_usd_per_hour)
+    pace = runs_per_week(lately)
     series = pipeline_series(run_series_of(runs), job_series_of(runs), step_series_of(runs))
     return Evidence(
         runs=runs,
+        lately=lately,
         recent=recent,
         runs_per_week=pace,
         analysis=analysis,
         speedups=virtual_speedups(recent),
         what_if=History(recent),
-        pools=pool_standings(runs),
+        pools=pool_standings(lately),
         flaky_steps=flaky_standings(records_of_steps(runs)),
         flaky_tests=flaky_standings(records_of_tests(runs, tests)) if tests else (),
         sizes=size_pipeline(runs, samples_of),
@@ -186,10 +195,17 @@ def runs_per_week(runs: Sequence[PipelineRun]) -> float:
     return len(runs) / max(1.0, (runs[-1].start_ns - runs[0].start_ns) / _NS_PER_WEEK)
 
 
+def _lately(runs: Sequence[PipelineRun], at_least: int) -> Sequence[PipelineRun]:
+    since_ns = runs[-1].start_ns - LATELY_DAYS * _NS_PER_DAY
+    first = next(place for place, run in enumerate(runs) if run.start_ns >= since_ns)
+    return runs[min(first, max(0, len(runs) - at_least)) :]
+
+
 def _summary(costs: Sequence[RunCost], pace: float) -> CostSummary:
     by_job = cost_by_job(costs)
     usd = sum(share.usd for share in by_job)
     return CostSummary(
+        runs=len(costs),
         usd=usd,
         usd_per_month=usd / len(costs) * pace * WEEKS_PER_MONTH,
         jobs=sum(share.jobs for share in by_job),

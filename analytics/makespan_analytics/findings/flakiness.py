@@ -20,6 +20,8 @@ from makespan_analytics.flakiness.standings import Advice, FlakyStanding
 _FEWEST_MIXED = 2
 """One commit with both outcomes may be an accident of the machine."""
 _SURE_MIXED = 3
+_MENDED_CHANCE = 0.05
+"""When so long a row of runs without a failure has less chance than this, it is taken to be mended."""
 
 
 def find(evidence: Evidence) -> Iterable[Finding]:
@@ -32,8 +34,22 @@ def find(evidence: Evidence) -> Iterable[Finding]:
         if (one.subject.job_id, one.subject.step_path) not in explained:
             groups[one.name, False].append(one)
     for (name, is_test), members in groups.items():
-        if sum(one.mixed_groups for one in members) >= _FEWEST_MIXED:
+        if sum(one.mixed_groups for one in members) >= _FEWEST_MIXED and not _is_mended(evidence, members):
             yield _finding(evidence, name, members, is_test=is_test)
+
+
+def _failed_runs(evidence: Evidence, members: Sequence[FlakyStanding]) -> list[int]:
+    """Places of the runs it spoilt in the history; those passed only after a retry within a step are not known."""
+    failed = {(failure.run_id, failure.attempt) for one in members for failure in one.spurious}
+    return [place for place, run in enumerate(evidence.runs) if (run.identity.run_id, run.identity.attempt) in failed]
+
+
+def _is_mended(evidence: Evidence, members: Sequence[FlakyStanding]) -> bool:
+    failed = _failed_runs(evidence, members)
+    if not failed:
+        return False
+    passed_since = len(evidence.runs) - 1 - failed[-1]
+    return (1 - len(failed) / len(evidence.runs)) ** passed_since < _MENDED_CHANCE
 
 
 def _finding(evidence: Evidence, name: str, members: Sequence[FlakyStanding], *, is_test: bool) -> Finding:
@@ -41,6 +57,7 @@ def _finding(evidence: Evidence, name: str, members: Sequence[FlakyStanding], *,
     sole = members[0].subject if len(members) == 1 else None
     spurious = [failure for one in members for failure in one.spurious]
     run_ids = tuple(dict.fromkeys(failure.run_id for failure in spurious))
+    places = _failed_runs(evidence, members)
     mixed = sum(one.mixed_groups for one in members)
     return evidence.finding(
         FindingKind.FLAKINESS,
@@ -65,6 +82,7 @@ def _finding(evidence: Evidence, name: str, members: Sequence[FlakyStanding], *,
             usd_per_month=_usd_per_month(evidence, members),
             how="another run of median length for each run it failed; money for the jobs it spoilt",
         ),
+        seen=(evidence.runs[places[0]], evidence.runs[places[-1]]) if places else None,
         confidence=Confidence.HIGH if mixed >= _SURE_MIXED else Confidence.MEDIUM,
         advice=_advice(name, worst),
     )

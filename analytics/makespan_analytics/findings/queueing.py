@@ -69,6 +69,7 @@ def _finding(evidence: Evidence, pool: PoolStanding, gain: Gain, part: float) ->
             how=f"{part:.0%} of the queueing taken away, replayed through {len(evidence.recent)} runs; "
             "waiting for a runner is not billed",
         ),
+        seen=(evidence.lately[0], evidence.lately[-1]),
         # The jobs of other pipelines on the same runners are not seen here.
         confidence=Confidence.MEDIUM if pool.jobs >= _ENOUGH_JOBS else Confidence.LOW,
         advice=_advice(pool, label),

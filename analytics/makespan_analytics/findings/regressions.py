@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from makespan_analytics.critical_path import SegmentKind
 from makespan_analytics.findings.evidence import Evidence
@@ -48,11 +49,9 @@ def _finding(evidence: Evidence, cause: Cause) -> Finding:
         Measurement("probability that it is no chance", change.point.confidence, "ratio"),
     ]
     subject = change.subject
-    return evidence.finding(
+    found = evidence.finding(
         FindingKind.REGRESSION,
         FindingSubject(_job_id(evidence, subject.job), subject.step, change.measure.value, subject.name),
-        # The label, not the job's id: legs of a matrix regress one by one.
-        identity=(subject.job or "", subject.step or "", change.measure.value, change.first_bad[0]),
         numbers=numbers,
         effect=Effect(
             makespan_s=_makespan_s(evidence, cause.changes),
@@ -63,6 +62,8 @@ def _finding(evidence: Evidence, cause: Cause) -> Finding:
         advice=_advice(change, word),
         seen=(begun, evidence.runs[-1]),
     )
+    # What is said about a change by its id holds for the finding as well.
+    return replace(found, finding_id=change.change_id)
 
 
 def _job_id(evidence: Evidence, label: str | None) -> str | None:

@@ -45,7 +45,7 @@ def find(evidence: Evidence) -> Iterable[Finding]:
     """A finding for every kind of waste that is a large enough part of the cost."""
     for waste in evidence.costs.waste:
         least = _LEAST_FAILED_RATIO if waste.kind is WasteKind.FAILED else _LEAST_SHARE_RATIO
-        usd_per_month = waste.usd / len(evidence.runs) * evidence.runs_per_month
+        usd_per_month = waste.usd / evidence.costs.runs * evidence.runs_per_month
         if waste.share_ratio >= least and waste.jobs >= _FEWEST_JOBS and usd_per_month >= LEAST_USD_PER_MONTH:
             yield _finding(evidence, waste, usd_per_month)
 
@@ -59,7 +59,8 @@ def _finding(evidence: Evidence, waste: Waste, usd_per_month: float) -> Finding:
             Measurement("part of the whole cost", waste.share_ratio, "ratio"),
             Measurement("jobs", waste.jobs, "jobs"),
         ),
-        effect=Effect(None, usd_per_month, "list prices of these jobs, at the pace of the history"),
+        effect=Effect(None, usd_per_month, "list prices of these jobs, at the pace of the last month"),
+        seen=(evidence.lately[0], evidence.lately[-1]),
         confidence=_CONFIDENCE[waste.kind],
         advice=_ADVICE[waste.kind],
     )

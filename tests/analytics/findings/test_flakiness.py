@@ -72,3 +72,11 @@ def test_a_flaky_test_stands_for_the_step_that_it_fails() -> None:
     ]
     (found,) = flaky(runs, tests)
     assert (found.subject.key, found.subject.name) == ("test", "unit::test_clock")
+
+
+def test_what_has_not_failed_for_long_is_taken_to_be_mended() -> None:
+    def mended(number: int, chance: random.Random) -> list[JobRun]:
+        return list(failing_every(10 if number < 50 else 10_000)(number, chance))
+
+    assert len(flaky(history(60, mended, commits_of=2))) == 1
+    assert flaky(history(140, mended, commits_of=2)) == []

@@ -82,3 +82,14 @@ def test_a_quota_that_holds_a_step_back_is_a_finding_with_what_it_costs_at_the_m
 def test_four_runs_say_nothing_of_sizes() -> None:
     small = {"memory_peak_bytes": GIB, "host_cpus": 2, "host_memory_bytes": 8 * GIB}
     assert sizes(4, using("ubuntu-latest", **small)) == []
+
+
+def test_kills_before_the_job_got_more_memory_are_over() -> None:
+    def grown(number: int, chance: random.Random) -> list[JobRun]:
+        limit = GIB if number < 20 else 4 * GIB
+        every = 8 if number < 20 else 0
+        offered: dict[str, Any] = {"memory_peak_bytes": GIB, "memory_limit_bytes": limit, "cpu_limit_cores": 1.0}
+        return list(using("our-runner", killed_every=every, **offered)(number, chance))
+
+    assert [one.kind for one in sizes(21, grown)] == []
+    assert [one.kind for one in sizes(20, grown)] == [FindingKind.TOO_SMALL]
