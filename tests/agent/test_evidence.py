@@ -160,7 +160,7 @@ def test_a_killed_agent_leaves_no_environment_and_no_arguments_either(agent: Age
     assert process.stdin is not None
     process.stdout.readline()
     deadline_s = time.monotonic() + 30
-    while not agent.open_records() and time.monotonic() < deadline_s:
+    while not spool_bytes(agent) and time.monotonic() < deadline_s:
         time.sleep(0.005)
     process.kill()
     process.wait()
