@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import os
 
+TYPE_CHECKING = False  # Importing typing for it takes 7 ms.
+if TYPE_CHECKING:
+    from makespan_agent.measuring.cgroups import ControlGroups
+
 _COUNTER = b"oom_kill "
 
 
@@ -35,14 +39,15 @@ class OomCounter:
         return None
 
 
-def own_oom_counter(proc: str = "/proc", cgroups: str = "/sys/fs/cgroup") -> OomCounter | None:
-    """The counter of the cgroup this process is in; None where the kernel keeps none (a host's root cgroup).
+def own_oom_counter(groups: ControlGroups) -> OomCounter | None:
+    """The counter of the innermost group that keeps one; None where the kernel keeps none (a host's root cgroup).
 
     Args:
-        proc: Where procfs is mounted.
-        cgroups: Where the cgroup file systems are mounted.
+        groups: Those around this process.
     """
-    for path in _candidates(proc, cgroups):
+    places = [f"{place}/memory.oom_control" for place in groups.memory_v1[:1]]
+    places += [f"{place}/memory.events" for place in groups.unified[:1]]
+    for path in places:
         try:
             counter = OomCounter(path, os.stat(path).st_ino)
         except OSError:
@@ -50,19 +55,3 @@ def own_oom_counter(proc: str = "/proc", cgroups: str = "/sys/fs/cgroup") -> Oom
         if counter.read() is not None:
             return counter
     return None
-
-
-def _candidates(proc: str, cgroups: str) -> list[str]:
-    """In a container the path is that of the host, and the container's own cgroup is mounted at the root."""
-    found = []
-    try:
-        with open(f"{proc}/self/cgroup", encoding="utf-8", errors="surrogateescape") as file:
-            for line in file.read().splitlines():
-                _, controllers, path = line.split(":", 2)
-                if "memory" in controllers.split(","):
-                    found += [f"{cgroups}/memory{path}/memory.oom_control", f"{cgroups}/memory/memory.oom_control"]
-                elif not controllers:
-                    found += [f"{cgroups}{path}/memory.events", f"{cgroups}/memory.events"]
-    except (OSError, ValueError):
-        pass
-    return found

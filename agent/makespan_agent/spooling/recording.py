@@ -8,6 +8,7 @@ import time
 from makespan_agent.bare_json import render
 from makespan_agent.identity.job_identity import JobIdentity
 from makespan_agent.identity.step_identity import StepIdentity
+from makespan_agent.measuring.cgroups import ControlGroups
 from makespan_agent.measuring.oom_evidence import own_oom_counter
 from makespan_agent.spooling.open_record import OpenRecord
 from makespan_agent.spooling.spool import max_spool_bytes, take_failure_note
@@ -59,7 +60,7 @@ class Recording:
         self._now_ns = now_ns
         self._notices = notices
         self.heartbeat_s = heartbeat_interval_s(environment, notices)
-        self._oom_counter = own_oom_counter()
+        self._oom_counter = own_oom_counter(ControlGroups())
         self._oom_kills_before = self._oom_counter.read() if self._oom_counter else None
         self._file: OpenRecord | None = None
 
