@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Protocol, Self, TypeAlias, TypedDict, Unpack, runtime_checkable
 
@@ -82,10 +82,12 @@ class PipelineMark:
     Attributes:
         last_row: Number of the row that came last.
         first_start_ns: Start of the oldest span that is left.
+        rows: How many there are, those counted twice that were sent twice; says how much there is to read, and no more.
     """
 
     last_row: int
     first_start_ns: int
+    rows: int = field(compare=False)
 
 
 @runtime_checkable

@@ -70,12 +70,12 @@ def _age(run: PipelineRun) -> tuple[int, str, int]:
 def pipeline_marks(root: Place) -> dict[PipelineKey, PipelineMark]:
     """See `contract.ReadsManyPipelines`."""
     sql = f"""
-        SELECT repository, pipeline, max(seq), min(start_ns) FROM rows
+        SELECT repository, pipeline, max(seq), min(start_ns), count(*) FROM rows
         WHERE {_OURS} AND repository IS NOT NULL AND pipeline IS NOT NULL GROUP BY ALL ORDER BY ALL
     """  # noqa: S608 (constants)
 
     def ask(connection: duckdb.DuckDBPyConnection) -> dict[PipelineKey, PipelineMark]:
         rows = connection.sql(sql).fetchall()
-        return {(repository, pipeline): PipelineMark(last, first) for repository, pipeline, last, first in rows}
+        return {(repository, pipeline): PipelineMark(*mark) for repository, pipeline, *mark in rows}
 
     return query(root, SPANS, ask)

@@ -1,0 +1,49 @@
+"""Pipelines dealt out into portions that one process reads in one pass and holds in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from makespan_collector.store.contract import PipelineKey
+
+ROWS_AT_ONCE = 60_000
+"""Spans of a chunk: some 100 MB as records. A pass over a store costs some ten milliseconds whatever it finds, which
+eight pipelines of 500 runs share here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Pipelines that are analysed together, neighbours in the order of the store."""
+
+    pipelines: tuple[PipelineKey, ...]
+
+    def __str__(self) -> str:
+        first, last = self.pipelines[0], self.pipelines[-1]
+        name = f"{first[1]!r} of {first[0]}"
+        return (
+            name if len(self.pipelines) == 1 else f"{len(self.pipelines)} pipelines, {name} to {last[1]!r} of {last[0]}"
+        )
+
+
+def chunks_of(rows: Mapping[PipelineKey, int], *, workers: int, rows_at_once: int = ROWS_AT_ONCE) -> list[Chunk]:
+    """Chunks in order of repository and name; a pipeline with more rows than a chunk holds is one alone.
+
+    Args:
+        rows: How many spans there are of each pipeline.
+        workers: So that each of them has something to do, chunks are smaller where there is little.
+        rows_at_once: The most that a chunk holds.
+    """
+    most = max(1, min(rows_at_once, sum(rows.values()) // max(1, workers)))
+    chunks: list[Chunk] = []
+    gathered: list[PipelineKey] = []
+    size = 0
+    for key in sorted(rows):
+        if gathered and size + rows[key] > most:
+            chunks.append(Chunk(tuple(gathered)))
+            gathered, size = [], 0
+        gathered.append(key)
+        size += rows[key]
+    if gathered:
+        chunks.append(Chunk(tuple(gathered)))
+    return chunks
