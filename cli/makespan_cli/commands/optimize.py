@@ -15,8 +15,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from makespan_model.errors import ExitCode, UnavailableError, UsageError
-from makespan_model.matching import did_you_mean
+from makespan_cli.workflow_history import pipeline_names, workflow_history
+from makespan_model.errors import ExitCode, UsageError
 from makespan_model.settings import EVIDENCE_LEVELS, Settings, load_settings
 
 if TYPE_CHECKING:
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from makespan_cli.rendering.plan_report import Forecast
     from makespan_model.records import PipelineRun
     from makespan_optimizer.plan import Plan
-    from makespan_optimizer.workflow.model import Workflow
 
 _DEFAULT_RUNS = 20
+_NO_HISTORY = "No history: only what the file itself proves is certain. `makespan exec` or the agent records runs."
 # How `makespan exec` begins the ids of its runs.
 _LOCAL_RUN = "local-"
 
@@ -78,7 +78,16 @@ def execute(arguments: argparse.Namespace) -> int:
     file: Path = arguments.file
     workflow = read_workflow(read_utf8(file), file=str(file))
     root = repository_root(file)
-    runs, history = _history(arguments, settings, workflow, root)
+    history = workflow_history(
+        settings,
+        pipeline_names(workflow.name, workflow.file, root),
+        pipeline=arguments.pipeline,
+        repository=arguments.repository,
+        limit=arguments.runs,
+        must_exist=arguments.store is not None or arguments.pipeline is not None,
+        without=_NO_HISTORY,
+    )
+    runs = history.runs
     profile = profile_pipeline(runs) if runs else None
     evidence = evidence_for(workflow, profile, file_reader(root), LOCAL if _ran_here(runs) else HOSTED)
     plan = optimize(workflow, evidence, level=level)
@@ -87,61 +96,12 @@ def execute(arguments: argparse.Namespace) -> int:
     written = bool(arguments.write and plan.changed and not plan.refused)
     if written:
         replace_text(file, before=workflow.text, after=plan.after.text)
-    report = PlanReport(plan, level, history, forecast, written)
+    report = PlanReport(plan, level, history.sentence, forecast, written)
     if arguments.json:
         print(json.dumps(report_as_json(report), indent=2))
     else:
         print_report(result_console(), report, with_diff=arguments.diff)
     return int(ExitCode.REFUSED if plan.refused else ExitCode.SUCCESS)
-
-
-def _history(
-    arguments: argparse.Namespace, settings: Settings, workflow: Workflow, root: Path
-) -> tuple[Sequence[PipelineRun], str]:
-    """Runs of the workflow's pipeline, oldest first, and a sentence about them."""
-    from makespan_collector.store.places import open_configured
-
-    names = [arguments.pipeline] if arguments.pipeline else _pipeline_names(workflow, root)
-    try:
-        store = open_configured(settings, read_only=True)
-    except UnavailableError:
-        if arguments.store is not None or arguments.pipeline is not None:
-            raise
-        return (), "No history: only what the file itself proves is certain. `makespan exec` or the agent records runs."
-    with store:
-        summaries = store.pipelines()
-        repositories = {each.repository for each in summaries}
-        if arguments.repository is not None and arguments.repository not in repositories:
-            raise UsageError(
-                f"no repository {arguments.repository!r} in {settings.store}"
-                f"{did_you_mean(arguments.repository, repositories)}"
-            )
-        found = [each for each in summaries if arguments.repository in (None, each.repository)]
-        known = [summary.pipeline for summary in found]
-        name = next((name for name in names if name in known), None)
-        if name is None and arguments.pipeline is not None:
-            raise UsageError(
-                f"no pipeline {arguments.pipeline!r} in {settings.store}{did_you_mean(arguments.pipeline, known)}"
-            )
-        repositories = {summary.repository for summary in found if summary.pipeline == name}
-        if len(repositories) > 1:
-            raise UsageError(
-                f"several repositories have a pipeline {name!r}; name one with --repository: "
-                f"{', '.join(sorted(repositories))}"
-            )
-        runs = (
-            store.runs(pipeline=name, repository=repositories.pop(), limit=arguments.runs) if name is not None else []
-        )
-    if not runs:
-        return (), f"No history of {names[0]!r} in {settings.store} (--pipeline names another)."
-    return runs, f"History: {len(runs)} run{'s' * (len(runs) != 1)} of {name!r}."
-
-
-def _pipeline_names(workflow: Workflow, root: Path) -> list[str]:
-    """What providers and local runs may have called the workflow, most likely first."""
-    path = Path(workflow.file).resolve()
-    inside = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
-    return [*([workflow.name] if workflow.name else []), inside, workflow.file, path.name, path.stem]
 
 
 def _ran_here(runs: Sequence[PipelineRun]) -> bool:
