@@ -8,13 +8,19 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from makespan_cli.pipeline_choice import add_pipeline_arguments, choose_pipeline
+from makespan_cli.standing_arguments import (
+    STANDINGS,
+    add_standing_arguments,
+    check_standing_arguments,
+    is_said,
+    note_standing,
+)
 from makespan_model.errors import UsageError
 from makespan_model.matching import did_you_mean
 from makespan_model.settings import load_settings
@@ -29,9 +35,7 @@ if TYPE_CHECKING:
     from makespan_analytics.regressions.standing import Said
 
 _DEFAULT_DAYS = 90
-_STANDINGS = Path(".makespan/regressions.json")
 _NS_PER_DAY = 86_400 * 1_000_000_000
-_DURATION = re.compile(r"([1-9]\d{0,4})([dw])")
 _SPARK_WIDTH = 24
 _PARTS_SHOWN = 3
 
@@ -48,12 +52,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--default-branch", action="store_true", help="only runs of the branch that everything is merged into"
     )
     parser.add_argument("--all", action="store_true", help="also improvements, changes that are over, and muted ones")
-    standing = parser.add_mutually_exclusive_group()
-    standing.add_argument("--ack", metavar="ID", help="a cause is known and being looked at")
-    standing.add_argument("--mute", metavar="ID", help="do not show a cause any more")
-    standing.add_argument("--reopen", metavar="ID", help="take an --ack or --mute back")
-    parser.add_argument("--until", metavar="TIME", type=_time, help="with --mute: for how long, such as 14d")
-    parser.add_argument("--note", default="", help="with --ack or --mute: why")
+    add_standing_arguments(parser, "a cause")
     parser.add_argument("--json", action="store_true", help="print what was found as JSON")
 
 
@@ -73,10 +72,9 @@ def execute(arguments: argparse.Namespace) -> int:
 
     if arguments.days < 1:
         raise UsageError(f"--days must be 1 or more, not {arguments.days}")
-    if arguments.until is not None and arguments.mute is None:
-        raise UsageError("--until goes with --mute")
+    check_standing_arguments(arguments)
     settings = load_settings(Path.cwd(), flags={"store": arguments.store})
-    said = read_standings(_STANDINGS)
+    said = read_standings(STANDINGS)
     with open_configured(settings, read_only=True) as store:
         chosen = choose_pipeline(store, settings.store, arguments.pipeline, arguments.repository)
         # From the newest run, not from today: a history that was imported is looked at as it was.
@@ -89,8 +87,10 @@ def execute(arguments: argparse.Namespace) -> int:
         jobs, steps = (of_runs(rows, runs) for rows in (store.job_series(**narrowed), store.step_series(**narrowed)))
     series = list(pipeline_series(runs, jobs, steps))
     found = pipeline_changes((chosen.repository, chosen.pipeline), series)
-    if arguments.ack or arguments.mute or arguments.reopen:
-        return _say(arguments, found, said)
+    if is_said(arguments):
+        known = {cause.headline.change_id for cause in found.causes}
+        unknown = "no cause {id}; `makespan regressions --all` shows them"
+        return note_standing(arguments, known, said, unknown=unknown)
     shown = [cause for cause in found.causes if arguments.all or _is_news(cause, said)]
     if arguments.json:
         print(json.dumps(_as_json(found, shown, said, runs.num_rows, branch), indent=2))
@@ -127,25 +127,6 @@ def _is_news(cause: Cause, said: Mapping[str, Said]) -> bool:
     current = [change for change in cause.changes if change.is_current]
     muted = standing_of(cause.headline.change_id, said, time.time_ns()) is Standing.MUTED
     return cause.headline.is_regression and bool(current) and not muted
-
-
-def _say(arguments: argparse.Namespace, found: PipelineChanges, said: dict[str, Said]) -> int:
-    from makespan_analytics.regressions.standing import Said, Standing, write_standings
-
-    change_id = arguments.ack or arguments.mute or arguments.reopen
-    known = {cause.headline.change_id for cause in found.causes}
-    if change_id not in known and not (arguments.reopen and change_id in said):
-        raise UsageError(f"no cause {change_id!r}; `makespan regressions --all` shows them")
-    if arguments.reopen:
-        said.pop(change_id, None)
-    else:
-        standing = Standing.ACKNOWLEDGED if arguments.ack else Standing.MUTED
-        until_ns = None if arguments.until is None else time.time_ns() + arguments.until
-        said[change_id] = Said(standing, until_ns, arguments.note)
-    write_standings(_STANDINGS, said)
-    word = "open" if arguments.reopen else said[change_id].standing.value
-    print(json.dumps({"id": change_id, "standing": word}) if arguments.json else f"{change_id} is {word}")
-    return 0
 
 
 def _print(
@@ -257,10 +238,3 @@ def _change_as_json(change: Change) -> dict[str, Any]:
         "first_bad": {"run_id": change.first_bad[0], "commit": change.first_bad[1]},
         "time_ns": point.time,
     }
-
-
-def _time(text: str) -> int:
-    match = _DURATION.fullmatch(text)
-    if match is None:
-        raise argparse.ArgumentTypeError(f"a time is a number with d or w, such as 14d, not {text!r}")
-    return int(match[1]) * (7 if match[2] == "w" else 1) * _NS_PER_DAY

@@ -12,22 +12,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from makespan_cli.history_samples import newest_samples
 from makespan_cli.pipeline_choice import add_pipeline_arguments, choose_pipeline
 from makespan_model.errors import UsageError
 from makespan_model.settings import load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from makespan_analytics.sizing.observations import SamplesOf
     from makespan_analytics.sizing.pipeline_sizes import PipelineSizes, Size
     from makespan_analytics.sizing.runner_choice import RunnerChoice
-    from makespan_collector.store.contract import Store
-    from makespan_model.records import JobRun, PipelineRun, Sample, StepRun
 
 _DEFAULT_RUNS = 100
-_SAMPLED_RUNS = 20
-"""Newest runs whose samples are read: cores follow the last runs."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -71,35 +65,12 @@ def execute(arguments: argparse.Namespace) -> int:
     with open_configured(settings, read_only=True) as store:
         chosen = choose_pipeline(store, settings.store, arguments.pipeline, arguments.repository)
         runs = store.runs(pipeline=chosen.pipeline, repository=chosen.repository, limit=arguments.runs)
-        sizes = size_pipeline(runs, _samples_of(store, runs), highest_risk=risk)
+        sizes = size_pipeline(runs, newest_samples(store, runs), highest_risk=risk)
     if arguments.json:
         print(json.dumps(sizes_as_json(sizes), indent=2))
     else:
         print_sizes(result_console(), sizes)
     return 0
-
-
-def _samples_of(store: Store, runs: Sequence[PipelineRun]) -> SamplesOf:
-    """The readings of the newest runs; each step is asked for once, though its job wants them as well."""
-    from makespan_collector.store.contract import ReadsManySamples
-    from makespan_model.identity import step_span_id
-
-    sampled = {run.identity.trace_id for run in runs[-_SAMPLED_RUNS:]}
-    known: dict[tuple[str, str], list[Sample]] = {}
-    is_complete = isinstance(store, ReadsManySamples)
-    if isinstance(store, ReadsManySamples):
-        known = store.samples_of(sampled)
-
-    def samples(run: PipelineRun, job: JobRun, step: StepRun) -> Sequence[Sample]:
-        trace_id = run.identity.trace_id
-        if trace_id not in sampled:
-            return ()
-        span_id = step_span_id(trace_id, job.name, step.path)
-        if (trace_id, span_id) not in known and not is_complete:
-            known[trace_id, span_id] = store.samples(trace_id, span_id)
-        return known.get((trace_id, span_id), ())
-
-    return samples
 
 
 def sizes_as_json(sizes: PipelineSizes) -> dict[str, Any]:
