@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from makespan_collector.store.opening import open_store
+from makespan_collector.store.opening import FORMAT, open_store
 from makespan_collector.store.rows import SampleRow, SpanRow
 from makespan_collector.store.schema import SAMPLES, SPANS, TableSchema
 from makespan_model import vocabulary as names
@@ -99,4 +99,4 @@ def test_a_store_of_the_first_format_is_read_and_goes_on_in_the_newest(tmp_path:
         for _ in range(2):
             assert [run.jobs[0].steps[0].usage.host_cpus for run in store.runs()] == [None, None, 4]
             store.compact()
-    assert (root / "format").read_text() == "3\n"
+    assert (root / "format").read_text() == f"{FORMAT}\n"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Collection, Sequence
@@ -22,36 +21,27 @@ from makespan_collector.store.embedded import (
     sample_queries,
     series_queries,
 )
-from makespan_collector.store.embedded.compaction import compact_table, remove_superseded
+from makespan_collector.store.embedded.background_compaction import BackgroundCompaction
 from makespan_collector.store.embedded.group_commit import GroupCommit
-from makespan_collector.store.embedded.log_segment import LogWriter, repair_log
 from makespan_collector.store.embedded.retention import Pruned
-from makespan_collector.store.embedded.segments import list_segments, log_path, table_files
+from makespan_collector.store.embedded.segments import table_files
 from makespan_collector.store.embedded.series_queries import Chosen
+from makespan_collector.store.embedded.table_log import TableLog
 from makespan_collector.store.embedded.writer_lock import WriterLock
 from makespan_collector.store.rows import SpanRow
 from makespan_collector.store.schema import (
     SAMPLES,
-    SEQUENCE_SHIFT,
     SPANS,
     SUMMARIES,
     TABLES,
     Samples,
     Spans,
-    TableSchema,
-    joined_batch,
 )
-from makespan_model.errors import MakespanError, UnavailableError
+from makespan_model.errors import UnavailableError
 from makespan_model.evidence import FileAccesses, TestRun
 from makespan_model.records import PipelineRun, Sample
 
 LOCK_FILE = "writer.lock"
-# A query reads the logs whole, so they are kept to a few tens of megabytes in all.
-_LOG_LIMIT_BYTES = 8 * 1024 * 1024
-_LOGS_BEFORE_COMPACTION = 4
-
-_log = logging.getLogger(__name__)
-
 _Rows = tuple[Spans, Samples]
 
 
@@ -177,14 +167,12 @@ class EmbeddedStore(EmbeddedReader):
         self._lock = WriterLock(root / LOCK_FILE)
         self._writing = threading.Lock()
         try:
-            self._logs = {table.name: _TableLog(root, table, self._writing) for table in TABLES}
+            self._logs = {table.name: TableLog(root, table, self._writing) for table in TABLES}
         except BaseException:
             self._lock.release()
             raise
         self._closed = False
-        self._compacting = threading.Lock()
-        self._compactions = 0
-        self._compaction_s = 0.0
+        self._compaction = BackgroundCompaction(root, self._logs, self._writing)
         self._commits: GroupCommit[_Rows] = GroupCommit(self._commit)
 
     def append(self, *, spans: Spans = (), samples: Samples = ()) -> None:
@@ -192,17 +180,15 @@ class EmbeddedStore(EmbeddedReader):
         if not len(spans) and not len(samples):
             return
         self._commits.submit((spans, samples))
-        if any(log.closed_logs >= _LOGS_BEFORE_COMPACTION for log in self._logs.values()):
-            self._start_compaction()
 
     def compact(self) -> None:
         """See `Store.compact`."""
-        with self._compacting:
+        with self._compaction.lock:
             with self._writing:
                 self._raise_if_closed()
                 for log in self._logs.values():
                     log.rotate()
-            self._compact_logs()
+            self._compaction.compact()
 
     def status(self) -> StoreStatus:
         """See `ReportsStatus.status`."""
@@ -214,8 +200,8 @@ class EmbeddedStore(EmbeddedReader):
         return StoreStatus(
             tuple(table_files(self._root, name) for name in self._logs),
             max(log.closed_logs for log in self._logs.values()),
-            self._compactions,
-            self._compaction_s,
+            self._compaction.compactions,
+            self._compaction.compaction_s,
             problem,
         )
 
@@ -241,11 +227,11 @@ class EmbeddedStore(EmbeddedReader):
                     self._raise_if_closed()
                     self._logs[SUMMARIES.name].append([summaries])
             summarised = len(summaries)
-            with self._compacting:
+            with self._compaction.lock:
                 samples += retention.remove_rows(self._root, SAMPLES, steps)
         if runs_before_ns is not None:
             runs = retention.old_runs(self._root, runs_before_ns)
-            with self._compacting:
+            with self._compaction.lock:
                 samples += retention.remove_rows(self._root, SAMPLES, runs)
                 retention.remove_rows(self._root, SUMMARIES, runs)
                 spans += retention.remove_rows(self._root, SPANS, runs)
@@ -253,7 +239,8 @@ class EmbeddedStore(EmbeddedReader):
 
     def close(self) -> None:
         """Stop writing, after a compaction under way; everything acknowledged is on the disk already."""
-        with self._compacting, self._writing:
+        self._compaction.stop()
+        with self._compaction.lock, self._writing:
             if not self._closed:
                 self._closed = True
                 for log in self._logs.values():
@@ -265,100 +252,8 @@ class EmbeddedStore(EmbeddedReader):
             self._raise_if_closed()
             self._logs[SPANS.name].append([spans for spans, _ in rounds])
             self._logs[SAMPLES.name].append([samples for _, samples in rounds])
-
-    def _start_compaction(self) -> None:
-        """Compact the closed logs beside the appends, unless that is being done."""
-        if not self._compacting.acquire(blocking=False):
-            return
-        try:
-            # Not a daemon: the interpreter waits for it, and `_compacting` is held until it has ended.
-            threading.Thread(target=self._compact_beside, name="makespan-compaction").start()
-        except RuntimeError as error:
-            self._compacting.release()
-            _log.warning("compaction of %s has to wait: %s", self._root, error)
-
-    def _compact_beside(self) -> None:
-        try:
-            self._compact_logs()
-        except (OSError, MakespanError) as error:
-            _log.warning("compaction of %s failed, nothing is lost: %s", self._root, error)
-        finally:
-            self._compacting.release()
-
-    def _compact_logs(self) -> None:
-        """Compact the closed logs of every table; `_compacting` is held."""
-        started_s = time.monotonic()
-        for log in self._logs.values():
-            log.compact()
-        self._compactions += 1
-        self._compaction_s += time.monotonic() - started_s
+            self._compaction.appended()
 
     def _raise_if_closed(self) -> None:
         if self._closed:
             raise UnavailableError(f"the store {self._root} is closed")
-
-
-class _TableLog:
-    """The segment of one table that is being written.
-
-    Args:
-        writing: The store's lock, which is held around every call but `compact`.
-    """
-
-    def __init__(self, root: Path, table: TableSchema, writing: threading.Lock) -> None:
-        self._root = root
-        self._table = table
-        self._writing = writing
-        self._writer: LogWriter | None = None
-        remove_superseded(root, table)
-        listing = list_segments(root / table.name)
-        for segment in listing.logs:
-            if repair_log(segment.path, table.columns, table.first_columns):
-                _log.warning("%s ended in the middle of a write, which was not acknowledged; cut off", segment.path)
-        self._number = listing.last_number
-        self.closed_logs = len(listing.logs)
-
-    def next_seq(self) -> int:
-        """The sequence number of the first row of the next batch."""
-        if self._writer is None:
-            self._number += 1
-            try:
-                self._writer = LogWriter(log_path(self._root / self._table.name, self._number), self._table.columns)
-            except OSError as error:
-                raise self._unavailable(error) from error
-        return (self._number << SEQUENCE_SHIFT) + self._writer.rows
-
-    def append(self, parts: Sequence[Spans | Samples]) -> None:
-        """Write all parts as one frame."""
-        if not any(len(part) for part in parts):
-            return
-        batch = joined_batch(self._table, parts, self.next_seq())
-        assert self._writer is not None
-        assert batch is not None
-        try:
-            self._writer.append(batch)
-        except OSError as error:
-            # After a failed flush the kernel may have dropped dirty pages: this file is not written to again.
-            self.rotate()
-            raise self._unavailable(error) from error
-        if self._writer.size_bytes >= _LOG_LIMIT_BYTES:
-            self.rotate()
-
-    def rotate(self) -> None:
-        """Close the log that is being written; the next append starts another."""
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
-            self.closed_logs += 1
-
-    def compact(self) -> None:
-        """Compact the closed logs; appends may go on meanwhile."""
-        with self._writing:
-            first_open = self._number if self._writer is not None else self._number + 1
-        compact_table(self._root, self._table, below=first_open)
-        with self._writing:
-            logs = list_segments(self._root / self._table.name).logs
-            self.closed_logs = len(logs) - (self._writer is not None)
-
-    def _unavailable(self, error: OSError) -> UnavailableError:
-        return UnavailableError(f"cannot write to the store {self._root}: {error.strerror or error}")

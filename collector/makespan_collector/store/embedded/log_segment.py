@@ -2,11 +2,12 @@
 
 Layout: the eight bytes of `MAGIC`, then frames. A frame is `<u32 payload length><u32 CRC-32 of the
 payload>` (little endian) and the payload. The first frame holds the columns (an Arrow IPC schema message),
-every other one an Arrow IPC record batch message. One frame is one group commit, so a broken frame can
+every other one either an Arrow IPC record batch message with all of them, or, where that is shorter, an Arrow IPC
+stream of one batch that names the columns it has. One frame is one group commit, so a broken frame can
 only be the last one; a broken frame that others follow is damage.
 
-A table may gain columns: a segment that lacks some reads as if they were empty. Segments of the first
-format (`FIRST_MAGIC`) have no frame for their columns.
+A table may gain columns: a segment or frame that lacks some reads as if they were empty. Segments of the second
+format (`SECOND_MAGIC`) have no streams, those of the first (`FIRST_MAGIC`) no frame for their columns either.
 """
 
 from __future__ import annotations
@@ -23,7 +24,10 @@ import pyarrow as pa
 from makespan_model.errors import InputError
 
 FIRST_MAGIC = b"MKSPLOG1"
-MAGIC = b"MKSPLOG2"
+SECOND_MAGIC = b"MKSPLOG2"
+MAGIC = b"MKSPLOG3"
+_STREAM_FROM_ROWS = 64
+"""In a batch of fewer rows an empty column takes no more than its name in a stream's own list of columns would."""
 _HEADER = struct.Struct("<II")
 
 
@@ -60,7 +64,7 @@ class LogWriter:
         Raises:
             OSError: The frame is not durable; it was cut off again where the disk allowed it.
         """
-        payload = memoryview(batch.serialize())
+        payload = memoryview(_payload(batch))
         frame = _HEADER.pack(len(payload), zlib.crc32(payload))
         try:
             _write_all(self._descriptor, frame, payload)
@@ -78,13 +82,14 @@ class LogWriter:
             self._descriptor = -1
 
 
-def read_log(path: Path, schema: pa.Schema, first_schema: pa.Schema | None = None) -> LogContents:
+def read_log(path: Path, schema: pa.Schema, first_schema: pa.Schema | None = None, *, fill: bool = True) -> LogContents:
     """Every whole batch of a segment, also of one that is being written.
 
     Args:
         path: The segment.
         schema: The columns the batches shall have; those the segment lacks are null.
         first_schema: The columns of a segment of the first format; None where there can be none.
+        fill: Give every batch all columns of `schema`; without, it has those that were written.
 
     Raises:
         FileNotFoundError: The segment was compacted in the meantime.
@@ -92,8 +97,8 @@ def read_log(path: Path, schema: pa.Schema, first_schema: pa.Schema | None = Non
     """
     data = path.read_bytes()
     magic = data[: len(MAGIC)]
-    if magic != MAGIC and (magic != FIRST_MAGIC or first_schema is None):
-        if any(known.startswith(data) for known in (MAGIC, FIRST_MAGIC)):
+    if magic not in (MAGIC, SECOND_MAGIC) and (magic != FIRST_MAGIC or first_schema is None):
+        if any(known.startswith(data) for known in (MAGIC, SECOND_MAGIC, FIRST_MAGIC)):
             return LogContents((), len(data), torn=True)
         raise InputError(f"{path}: not a log segment of this store (its first bytes are {data[:8]!r})")
     stored = first_schema if magic == FIRST_MAGIC else None
@@ -104,7 +109,8 @@ def read_log(path: Path, schema: pa.Schema, first_schema: pa.Schema | None = Non
         if stored is None:
             stored = pa.ipc.read_schema(message)
         else:
-            batches.append(_with_columns(pa.ipc.read_record_batch(message, stored), schema))
+            batch = _batch_of(message, stored)
+            batches.append(_with_columns(batch, schema) if fill else batch)
     return LogContents(tuple(batches), end, torn=end < len(data))
 
 
@@ -127,6 +133,29 @@ def _frames(path: Path, data: bytes) -> Iterator[tuple[memoryview, int]]:
             break
         offset = start + length
         yield payload, offset
+
+
+def _payload(batch: pa.RecordBatch) -> pa.Buffer:
+    if batch.num_rows < _STREAM_FROM_ROWS:
+        return batch.serialize()
+    columns = batch.columns
+    places = [place for place, column in enumerate(columns) if column.null_count < len(batch)]
+    if not places:
+        return batch.serialize()
+    names = batch.schema.names
+    there = pa.RecordBatch.from_arrays([columns[place] for place in places], names=[names[place] for place in places])
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, there.schema) as stream:
+        stream.write_batch(there)
+    return sink.getvalue()
+
+
+def _batch_of(payload: pa.Buffer, stored: pa.Schema) -> pa.RecordBatch:
+    message = pa.ipc.read_message(payload)
+    if message.type == "schema":
+        with pa.ipc.open_stream(payload) as stream:
+            return stream.read_next_batch()
+    return pa.ipc.read_record_batch(message, stored)
 
 
 def _with_columns(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

@@ -113,14 +113,31 @@ def _limited(
 
 
 def _write(connection: duckdb.DuckDBPyConnection, queries: Sequence[str], table: TableSchema, target: Path) -> None:
+    write_groups(
+        table,
+        target,
+        (
+            group.cast(table.columns)
+            for sql in queries
+            for group in _row_groups(
+                connection.sql(f"FROM ({sql}) ORDER BY {', '.join(table.order)}").to_arrow_reader(_BATCH_ROWS)
+            )
+        ),
+    )
+
+
+def write_groups(table: TableSchema, target: Path, groups: Iterable[pa.Table]) -> None:
+    """Write row groups as a segment that has its name once it is whole and durable.
+
+    Raises:
+        OSError: It could not be written; whatever had the name still has it.
+    """
     temporary = target.with_name(target.name + TEMPORARY_SUFFIX)
     try:
         with temporary.open("wb") as file:
             with pq.ParquetWriter(file, table.columns, compression="zstd") as writer:
-                for sql in queries:
-                    ordered = f"FROM ({sql}) ORDER BY {', '.join(table.order)}"
-                    for group in _row_groups(connection.sql(ordered).to_arrow_reader(_BATCH_ROWS)):
-                        writer.write_table(group.cast(table.columns), row_group_size=_ROW_GROUP_ROWS)
+                for group in groups:
+                    writer.write_table(group, row_group_size=_ROW_GROUP_ROWS)
             file.flush()
             os.fsync(file.fileno())
         temporary.rename(target)

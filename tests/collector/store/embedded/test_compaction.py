@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from makespan_collector.store.embedded import compaction, directory_store, segment_writing
+from makespan_collector.store.embedded import compaction, log_sorting, segment_writing
 from makespan_collector.store.embedded.segments import Segment, list_segments
 from makespan_collector.store.opening import open_store
 from makespan_collector.store.rows import SampleRow
@@ -146,7 +146,7 @@ def test_more_rows_than_fit_into_memory_are_sorted_on_the_disk(tmp_path: Path, m
     rows = samples(600_000)
     with open_store(tmp_path) as store:
         store.append(samples=rows)
-        store.append(samples=rows.slice(0, 1_000))
+        store.append(samples=rows.slice(0, 100_000))
         store.compact()
 
     (segment,) = list_segments(tmp_path / "samples").live
@@ -158,18 +158,19 @@ def test_more_rows_than_fit_into_memory_are_sorted_on_the_disk(tmp_path: Path, m
 def test_many_logs_that_waited_are_taken_in_portions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[int] = []
 
-    def counted(table: TableSchema, segments: Sequence[Segment], *rest: object) -> bool:
-        read.append(len(segments))
-        return segment_writing.rewrite(table, segments, *rest)  # type: ignore[arg-type]
+    def counted(table: TableSchema, logs: Sequence[Segment], target: Path) -> None:
+        if table is SPANS:
+            read.append(len(logs))
+        log_sorting.sort_logs(table, logs, target)
 
-    monkeypatch.setattr(directory_store, "_LOGS_BEFORE_COMPACTION", 100)
-    monkeypatch.setattr(compaction, "rewrite", counted)
-    monkeypatch.setattr(compaction, "_LOGS_AT_ONCE", 3)
+    monkeypatch.setattr(compaction, "sort_logs", counted)
     for number in range(7):
         fill(tmp_path, number, 1)
+    log_bytes = max(segment.path.stat().st_size for segment in list_segments(tmp_path / "spans").logs)
+    monkeypatch.setattr(compaction, "_PORTION_BYTES", 3 * log_bytes)
     compact(tmp_path)
 
-    assert read == [3, 4, 2]
+    assert read == [3, 3, 1]
     assert ids(tmp_path) == [str(number) for number in range(7)]
 
 
@@ -206,6 +207,7 @@ def test_a_compaction_without_enough_memory_leaves_everything_as_it_was(
     monkeypatch.setattr(segment_writing, "MEMORY_LIMITS", ("1MB", "2MB"))
     with open_store(tmp_path) as store:
         store.append(samples=samples(100_000))
+        store.append(samples=samples(100_000))
         with pytest.raises(UnavailableError, match="cannot be rewritten: Out of Memory"):
             store.compact()
 
@@ -218,6 +220,7 @@ def test_a_compaction_that_runs_out_of_memory_is_tried_again_with_more(
 ) -> None:
     monkeypatch.setattr(segment_writing, "MEMORY_LIMITS", ("1MB", "512MB"))
     with open_store(tmp_path) as store:
+        store.append(samples=samples(100_000))
         store.append(samples=samples(100_000))
         store.compact()
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from makespan_collector.store.contract import PipelineSummary, Store
-from makespan_collector.store.embedded import directory_store
-from makespan_collector.store.opening import open_store
+from makespan_collector.store.embedded import background_compaction, table_log
+from makespan_collector.store.opening import FORMAT, open_store
 from makespan_collector.store.rows import SampleRow, SpanKind, SpanRow
 from makespan_collector.store.schema import SAMPLES, SPANS, unnumbered_batch
 from makespan_model.errors import InputError, UnavailableError
@@ -37,6 +37,12 @@ def store(root: Path) -> Iterator[Store]:
 
 def run_ids(store: Store, **filters: object) -> list[str]:
     return [run.identity.run_id for run in store.runs(**filters)]  # type: ignore[arg-type]
+
+
+def join_compactions() -> None:
+    for thread in threading.enumerate():
+        if thread.name == "makespan-compaction":
+            thread.join()
 
 
 def test_a_run_comes_back_as_the_tree_that_was_written(store: Store) -> None:
@@ -233,7 +239,8 @@ def test_a_failed_write_is_not_acknowledged_and_the_next_one_works(
 def test_full_logs_are_compacted_beside_the_appends(
     root: Path, monkeypatch: pytest.MonkeyPatch, limit_bytes: int
 ) -> None:
-    monkeypatch.setattr(directory_store, "_LOG_LIMIT_BYTES", limit_bytes)
+    monkeypatch.setattr(table_log, "LOG_LIMIT_BYTES", limit_bytes)
+    monkeypatch.setattr(background_compaction, "MOST_WAITING_BYTES", 1)
     numbers = [f"{number:03}" for number in range(100)]
     with open_store(root) as store, ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda run_id: store.append(spans=run_rows(run_id, ONE_JOB)), numbers))
@@ -243,15 +250,14 @@ def test_full_logs_are_compacted_beside_the_appends(
 
 
 def test_the_log_that_is_being_written_is_not_compacted(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(directory_store, "_LOGS_BEFORE_COMPACTION", 1)
+    monkeypatch.setattr(background_compaction, "MOST_WAITING_BYTES", 1)
+    monkeypatch.setattr(background_compaction, "QUIET_S", 0.0)
     with open_store(root) as store:
         store.append(spans=run_rows("1", ONE_JOB))
     with open_store(root) as store:
         for run_id in ("2", "3"):
             store.append(spans=run_rows(run_id, ONE_JOB))
-            for thread in threading.enumerate():
-                if thread.name == "makespan-compaction":
-                    thread.join()
+            join_compactions()
         assert [path.name for path in (root / "spans").iterdir() if path.suffix == ".parquet"]
         assert sorted(run_ids(store)) == ["1", "2", "3"]
 
@@ -262,11 +268,13 @@ def test_a_compaction_that_fails_beside_the_appends_loses_nothing(
     def full(root: Path, table: object, *, below: int) -> bool:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(directory_store, "_LOG_LIMIT_BYTES", 1)
-    monkeypatch.setattr(directory_store, "compact_table", full)
+    monkeypatch.setattr(table_log, "LOG_LIMIT_BYTES", 1)
+    monkeypatch.setattr(background_compaction, "MOST_WAITING_BYTES", 1)
+    monkeypatch.setattr(table_log, "compact_logs", full)
     with open_store(root) as store:
         for number in range(5):
             store.append(spans=run_rows(str(number), ONE_JOB))
+        join_compactions()
     assert "nothing is lost" in caplog.text
     assert sorted(run_ids(open_store(root, read_only=True))) == [str(number) for number in range(5)]
 
@@ -302,8 +310,8 @@ def test_a_directory_with_other_files_is_not_taken_over(tmp_path: Path) -> None:
 @pytest.mark.parametrize("read_only", [False, True])
 def test_a_newer_format_is_refused(root: Path, read_only: bool) -> None:
     open_store(root).close()
-    (root / "format").write_text("4\n")
-    with pytest.raises(InputError, match="says '4'; this version of makespan reads formats up to 3"):
+    (root / "format").write_text(f"{FORMAT + 1}\n")
+    with pytest.raises(InputError, match=f"says .{FORMAT + 1}.; this version of makespan reads formats up to {FORMAT}"):
         open_store(root, read_only=read_only)
 
 

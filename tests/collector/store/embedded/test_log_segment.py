@@ -132,3 +132,29 @@ def test_an_existing_segment_is_never_written_over(tmp_path: Path) -> None:
     write(tmp_path / "a.log", batch(1))
     with pytest.raises(FileExistsError):
         LogWriter(tmp_path / "a.log", SCHEMA)
+
+
+def test_a_batch_of_many_rows_is_written_without_its_empty_columns(tmp_path: Path) -> None:
+    rows = pa.RecordBatch.from_pydict({"n": list(range(100)), "text": [None] * 100}, schema=SCHEMA)
+    ends = write(tmp_path / "a.log", rows, batch(1))
+
+    assert ends[1] - ends[0] < rows.nbytes + 700
+    assert read_log(tmp_path / "a.log", SCHEMA).batches == (rows, batch(1))
+    shown = [item.schema.names for item in read_log(tmp_path / "a.log", SCHEMA, fill=False).batches]
+    assert shown == [["n"], ["n", "text"]]
+
+
+def test_a_batch_of_nothing_but_empty_columns_keeps_its_rows(tmp_path: Path) -> None:
+    rows = pa.RecordBatch.from_pydict({"n": [None] * 100, "text": [None] * 100}, schema=SCHEMA)
+    write(tmp_path / "a.log", rows)
+
+    assert read_log(tmp_path / "a.log", SCHEMA).batches == (rows,)
+
+
+def test_a_segment_of_the_second_format_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    payloads = [SCHEMA.serialize().to_pybytes(), batch(7).serialize().to_pybytes()]
+    frames = [struct.pack("<II", len(payload), zlib.crc32(payload)) + payload for payload in payloads]
+    path.write_bytes(b"MKSPLOG2" + b"".join(frames))
+
+    assert read_log(path, SCHEMA).batches == (batch(7),)
