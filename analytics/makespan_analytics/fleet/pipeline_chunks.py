@@ -10,6 +10,8 @@ from makespan_collector.store.contract import PipelineKey
 ROWS_AT_ONCE = 60_000
 """Spans of a chunk: some 100 MB as records. A pass over a store costs some ten milliseconds whatever it finds, which
 eight pipelines of 500 runs share here."""
+_CHUNKS_A_WORKER = 4
+"""At the least, where there is little to do: so that no worker waits long for the last one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +33,10 @@ def chunks_of(rows: Mapping[PipelineKey, int], *, workers: int, rows_at_once: in
 
     Args:
         rows: How many spans there are of each pipeline.
-        workers: So that each of them has something to do, chunks are smaller where there is little.
+        workers: So that each of them has some to do, chunks are smaller where there is little.
         rows_at_once: The most that a chunk holds.
     """
-    most = max(1, min(rows_at_once, sum(rows.values()) // max(1, workers)))
+    most = max(1, min(rows_at_once, sum(rows.values()) // (_CHUNKS_A_WORKER * max(1, workers))))
     chunks: list[Chunk] = []
     gathered: list[PipelineKey] = []
     size = 0

@@ -10,15 +10,12 @@ import base64
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
-import makespan_analytics
-import makespan_collector.store
-import makespan_model
 from makespan_analytics.fleet.chunk_analysis import FleetOptions, FleetRow, PipelineOutcome
+from makespan_analytics.fleet.code_version import code_digest
 from makespan_analytics.fleet.report_json import read, to_json
 from makespan_collector.store.contract import PipelineKey, PipelineMark
 from makespan_model.errors import UnavailableError
@@ -61,7 +58,7 @@ class DamagedResults(ValueError):  # noqa: N818 - what was found, not a failure
 
 def origin(options: FleetOptions) -> str:
     """A digest of the options and of the code: results of another origin are no longer what would be found."""
-    told = json.dumps([_code_digest(), options.runs, options.recent_runs, sorted(options.own_usd_per_hour.items())])
+    told = json.dumps([code_digest(), options.runs, options.recent_runs, sorted(options.own_usd_per_hour.items())])
     return hashlib.sha256(told.encode()).hexdigest()
 
 
@@ -124,21 +121,3 @@ def _written(result: SavedResult) -> bytes:
         return b""
     report = base64.b64encode(outcome.report).decode("ascii")
     return to_json(_Line(outcome.row, mark.last_row, mark.first_start_ns, mark.rows, report)).encode() + b"\n"
-
-
-@cache
-def _code_digest() -> str:
-    """Of every source file that takes part, price tables included: an upgrade is seen however it came."""
-    digest = hashlib.sha256()
-    for package, files in _sources():
-        for file in sorted(files):
-            digest.update(f"{package}/{file.name}\0".encode())
-            digest.update(file.read_bytes())
-    return digest.hexdigest()
-
-
-def _sources() -> Iterable[tuple[str, list[Path]]]:
-    """The files of each package whose code decides what a result is."""
-    for module in (makespan_analytics, makespan_collector.store, makespan_model):
-        root = Path(next(iter(module.__path__)))
-        yield module.__name__, [file for file in root.rglob("*") if file.is_file() and "__pycache__" not in file.parts]

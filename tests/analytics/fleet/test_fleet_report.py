@@ -128,7 +128,7 @@ def test_other_options_and_another_release_do_everything_anew(folder: Path, monk
     analysed(folder)
     assert analysed(folder, FleetOptions(recent_runs=5)).analysed == 3
     assert analysed(folder, FleetOptions(recent_runs=5)).analysed == 0
-    monkeypatch.setattr(saved_results, "_code_digest", lambda: "another release")
+    monkeypatch.setattr(saved_results, "code_digest", lambda: "another release")
     assert analysed(folder, FleetOptions(recent_runs=5)).analysed == 3
 
 

@@ -20,7 +20,7 @@ def test_every_pipeline_is_in_one_chunk_in_order_and_none_holds_more_than_it_may
 
 
 def test_few_pipelines_are_shared_by_all_workers() -> None:
-    assert len(chunks_of({("r", str(number)): 10 for number in range(4)}, workers=2)) == 2
+    assert len(chunks_of({("r", str(number)): 10 for number in range(16)}, workers=2)) == 8
 
 
 def test_a_chunk_is_called_by_its_first_and_last_pipeline() -> None:
