@@ -56,4 +56,21 @@ class MergedJobs:
     shared_steps: int
 
 
-Claim = AddedCache | AddedStepId | DroppedNeed | AddedNeed | DroppedDuplicate | MergedJobs
+@dataclass(frozen=True, slots=True)
+class AddedTimeout:
+    """A job that had no limit of its own ends as failed after some minutes."""
+
+    job_id: str
+    minutes: int
+
+
+@dataclass(frozen=True, slots=True)
+class AddedConcurrency:
+    """A newer run of a pull request cancels the older one; no other run is ever cancelled."""
+
+    group: str
+
+
+Claim = (
+    AddedCache | AddedStepId | DroppedNeed | AddedNeed | DroppedDuplicate | MergedJobs | AddedTimeout | AddedConcurrency
+)

@@ -64,12 +64,21 @@ def test_measured_drops_repetitions_and_waits_and_adds_caches() -> None:
         "uncached_install:lint",
         "uncached_install:typecheck",
         "uncached_install:test",
+        "missing_timeout:lint",
+        "missing_timeout:typecheck",
+        "missing_timeout:test",
     ]
 
 
 def test_dropped_waits_make_a_merge_possible() -> None:
     assert "merged_small_jobs:lint" not in applied("measured")
-    assert applied("assumed")[3:] == ["merged_small_jobs:lint", "uncached_install:lint", "uncached_install:test"]
+    # What the merged job takes has not been measured: it gets no limit.
+    assert applied("assumed")[3:] == [
+        "merged_small_jobs:lint",
+        "uncached_install:lint",
+        "uncached_install:test",
+        "missing_timeout:test",
+    ]
 
 
 def test_a_workflow_without_findings_comes_out_identical() -> None:
@@ -111,8 +120,8 @@ def test_lines_of_findings_are_those_of_the_original_file() -> None:
     lines = SERIAL.splitlines()
     for entry in plan.applied:
         text = lines[entry.line - 1]
-        wanted = "needs" if entry.finding.pass_name == "needless_needs" else "- name: Install"
-        assert wanted in text
+        wanted = {"needless_needs": "needs", "missing_timeout": f"  {entry.finding.job_id}:"}
+        assert wanted.get(entry.finding.pass_name, "- name: Install") in text
 
 
 class WrongPass:

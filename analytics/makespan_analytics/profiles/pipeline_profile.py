@@ -48,6 +48,7 @@ class JobProfile:
     Attributes:
         overhead_s: Median wall time of the job outside its steps (start and end of the runner's work).
         queue_s: Median wait for a runner; None where never measured.
+        longest_s: Wall time of the longest successful run; None where none succeeded.
     """
 
     job_id: str
@@ -57,6 +58,7 @@ class JobProfile:
     overhead_s: float
     queue_s: float | None
     steps: tuple[StepProfile, ...]
+    longest_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,7 @@ def _profile_job(job_id: str, runs: list[JobRun]) -> JobProfile:
         overhead_s=median(max(0.0, run.duration_s - _covered_s(run.steps)) for run in runs),
         queue_s=median(queues) if queues else None,
         steps=tuple(sorted(profiles, key=lambda step: (step.index is None, step.index or 0))),
+        longest_s=max((run.duration_s for run in runs if run.result is Result.SUCCESS), default=None),
     )
 
 

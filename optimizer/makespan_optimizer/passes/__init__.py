@@ -8,9 +8,11 @@ __all__ = [
     "evidence",
     "findings",
     "merged_small_jobs",
+    "missing_timeout",
     "needless_needs",
     "registry",
     "repeated_setup",
     "setup_commands",
+    "superseded_runs",
     "uncached_install",
 ]

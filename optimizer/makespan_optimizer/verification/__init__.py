@@ -10,6 +10,7 @@ __all__ = [
     "commands",
     "conditions",
     "facts",
+    "limits",
     "merging",
     "ordering",
     "validators",

@@ -13,15 +13,17 @@ from collections.abc import Sequence as SequenceOf
 
 from makespan_optimizer.claims import (
     AddedCache,
+    AddedConcurrency,
     AddedNeed,
     AddedStepId,
+    AddedTimeout,
     Claim,
     DroppedDuplicate,
     DroppedNeed,
     MergedJobs,
 )
 from makespan_optimizer.verification.facts import JobFacts, WorkflowFacts
-from makespan_optimizer.yaml.nodes import Entry, Mapping, Scalar, Sequence, resolved
+from makespan_optimizer.yaml.nodes import AnyNode, Entry, Mapping, Scalar, Sequence, resolved
 
 _Range = tuple[int, int]
 _CUT = "\0"
@@ -58,6 +60,11 @@ def _allowed(
             yield from _new_caches(workflow, other, claim.job_id.lower())
         elif isinstance(claim, AddedStepId) and not is_before:
             yield from _new_ids(workflow, claim)
+        elif isinstance(claim, AddedTimeout) and not is_before:
+            job = workflow.jobs.get(claim.job_id.lower())
+            yield from _key_lines(workflow, None if job is None else job.entry.value, "timeout-minutes")
+        elif isinstance(claim, AddedConcurrency) and not is_before:
+            yield from _key_lines(workflow, workflow.document.root, "concurrency")
         elif isinstance(claim, DroppedNeed | AddedNeed):
             yield from _needs(workflow, other, claim.job_id.lower())
         elif isinstance(claim, MergedJobs):
@@ -77,6 +84,13 @@ def _new_ids(workflow: WorkflowFacts, claim: AddedStepId) -> Iterator[_Range]:
         entry = step.node.entry("id")
         if entry is not None and step.text("id") == claim.step_id:
             yield _entry_lines(workflow, entry)
+
+
+def _key_lines(workflow: WorkflowFacts, node: AnyNode | None, key: str) -> Iterator[_Range]:
+    mapping = None if node is None else resolved(node)
+    entry = mapping.entry(key) if isinstance(mapping, Mapping) else None
+    if entry is not None:
+        yield _entry_lines(workflow, entry)
 
 
 def _needs(workflow: WorkflowFacts, other: WorkflowFacts, name: str) -> Iterator[_Range]:

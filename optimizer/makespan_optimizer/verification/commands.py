@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from makespan_optimizer.claims import Claim
 from makespan_optimizer.verification.allowances import Allowed, is_same, label, mentions_step
 from makespan_optimizer.verification.facts import JobFacts, StepFacts, WorkflowFacts
+from makespan_optimizer.verification.limits import check_job_keys, check_workflow_keys
 from makespan_optimizer.verification.merging import check_merge
 from makespan_optimizer.verification.ordering import feeds_the_world, guards_the_world
 
@@ -20,8 +21,7 @@ _SETS_UP_ACTION = re.compile(r"actions/checkout@|setup|install|toolchain")
 def check_commands(before: WorkflowFacts, after: WorkflowFacts, claims: Sequence[Claim]) -> Iterator[str]:
     """Problems with what is executed, one sentence each."""
     allowed = Allowed.of(claims)
-    if before.values != after.values:
-        yield "a key of the workflow outside 'jobs' changed"
+    yield from check_workflow_keys(before, after, claims)
     yield from (f"job {name!r} is new" for name in after.jobs if name not in before.jobs)
     merges = {merge.kept.lower(): merge for merge in allowed.merges}
     for name, job in before.jobs.items():
@@ -31,8 +31,7 @@ def check_commands(before: WorkflowFacts, after: WorkflowFacts, claims: Sequence
         if found is None:
             yield f"job {name!r} is lost"
             continue
-        if found.values != job.values:
-            yield f"a key of job {name!r} changed"
+        yield from check_job_keys(before, job, found, claims)
         if name in merges:
             yield from check_merge(before, job, found, merges[name], allowed)
         else:

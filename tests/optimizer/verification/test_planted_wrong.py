@@ -8,8 +8,10 @@ import pytest
 
 from makespan_optimizer.claims import (
     AddedCache,
+    AddedConcurrency,
     AddedNeed,
     AddedStepId,
+    AddedTimeout,
     Claim,
     DroppedDuplicate,
     DroppedNeed,
@@ -319,3 +321,88 @@ def test_a_read_of_a_job_that_is_gone_is_seen() -> None:
     tail = "  c:\n    needs: {}\n    runs-on: ubuntu-latest\n    steps: [{{run: 'echo ${{{{ needs.b.result }}}}'}}]\n"
     said = problems(MERGED + tail.format("a"), *MERGE, before=PARTS + tail.format("[a, b]"))
     assert "job 'c' reads needs.b, which is gone" in said
+
+
+LIMITED = "  lint:\n    runs-on: ubuntu-latest\n    timeout-minutes: 10\n"
+
+
+def test_a_right_time_limit_holds() -> None:
+    after = replaced("  lint:\n    runs-on: ubuntu-latest\n", LIMITED)
+    assert problems(after, AddedTimeout("lint", 10)) == ""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "claim", "said"),
+    [
+        ("  lint:\n    runs-on: ubuntu-latest\n", LIMITED, AddedTimeout("lint", 20), "not the one that was claimed"),
+        ("  lint:\n    runs-on: ubuntu-latest\n", LIMITED, AddedTimeout("test", 10), "a key of job 'lint' changed"),
+        (
+            "  lint:\n    runs-on: ubuntu-latest\n",
+            LIMITED.replace("ubuntu-latest", "ubuntu-22.04"),
+            AddedTimeout("lint", 10),
+            "a key of job 'lint' changed",
+        ),
+        (
+            "    environment: production\n",
+            "    environment: production\n    timeout-minutes: 10\n",
+            AddedTimeout("deploy", 10),
+            "must not be stopped",
+        ),
+    ],
+    ids=["another number", "another job", "a key beside it", "a deploy"],
+)
+def test_a_wrong_time_limit_is_seen(old: str, new: str, claim: Claim, said: str) -> None:
+    assert said in problems(replaced(old, new), claim)
+
+
+def test_a_time_limit_that_is_replaced_is_seen() -> None:
+    before = replaced("  lint:\n    runs-on: ubuntu-latest\n", LIMITED)
+    after = before.replace("timeout-minutes: 10", "timeout-minutes: 5")
+    assert "a key of job 'lint' changed" in problems(after, AddedTimeout("lint", 5), before=before)
+
+
+PULLED = BASE[: BASE.index("  deploy:")].replace("on: push\n", "on: [push, pull_request]\n")
+GROUP = "${{ github.workflow_ref }}-${{ github.event.pull_request.number || github.run_id }}"
+
+
+def concurrent(group: str, *, cancels: str = "true", before: str = PULLED) -> str:
+    added = f"concurrency:\n  group: {group}\n  cancel-in-progress: {cancels}\n"
+    return before.replace("env: {TOP", f"{added}env: {{TOP", 1)
+
+
+def test_a_right_concurrency_holds() -> None:
+    assert problems(concurrent(GROUP), AddedConcurrency(GROUP), before=PULLED) == ""
+
+
+@pytest.mark.parametrize(
+    "group",
+    [
+        "ci",
+        "${{ github.workflow_ref }}",
+        "${{ github.workflow_ref }}-${{ github.ref }}",
+        "${{ github.workflow }}-${{ github.event.pull_request.number || github.run_id }}",
+        "${{ github.workflow_ref }}-${{ github.event.pull_request.number }}",
+    ],
+)
+def test_a_group_that_holds_more_than_one_pull_requests_runs_is_seen(group: str) -> None:
+    assert "no newer push replaces" in problems(concurrent(group), AddedConcurrency(group), before=PULLED)
+
+
+@pytest.mark.parametrize(
+    ("before", "said"),
+    [
+        (BASE, "while job 'deploy' acts on the world"),
+        (PULLED.replace("[push,", "[push, workflow_call,"), "with 'workflow_call'"),
+        (PULLED.replace("[push,", "[push, pull_request_target,"), "with 'pull_request_target'"),
+        (PULLED.replace("  lint:\n", "  lint:\n    concurrency: x\n"), "has a concurrency of its own"),
+    ],
+    ids=["deploys", "is called", "is trusted", "has its own"],
+)
+def test_a_workflow_whose_runs_must_not_be_cancelled_is_seen(before: str, said: str) -> None:
+    assert said in problems(concurrent(GROUP, before=before), AddedConcurrency(GROUP), before=before)
+
+
+def test_a_concurrency_that_does_otherwise_than_claimed_is_seen() -> None:
+    after = concurrent(GROUP, cancels="${{ github.ref != 'x' }}")
+    assert "not the one that was claimed" in problems(after, AddedConcurrency(GROUP), before=PULLED)
+    assert "outside 'jobs' changed" in problems(concurrent(GROUP), before=PULLED)
