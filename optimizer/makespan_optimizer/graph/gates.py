@@ -10,7 +10,7 @@ import re
 from makespan_optimizer.workflow.model import Job, Workflow
 
 _NAME = re.compile(
-    r"(?:^|[^a-z])(?:deploy\w*|release\w*|publish\w*|promote|rollout|ship|upload-(?:to|pypi|wheels)|pypi|npm-publish|"
+    r"(?:^|[^a-z])(?:deploy\w*|(?:pre)?release\w*|publish\w*|promote|rollout|ship|upload-(?:to|pypi|wheels)|pypi|npm-publish|"
     r"docker-push|push\w*|tag|merge|notify|comment|automerge|bump|production|prod|staging)(?![a-z])",
     re.IGNORECASE,
 )
@@ -24,15 +24,26 @@ _COMMAND = re.compile(
     r"(?<![-\w/.])(?:deploy|releas|publish|promot)\w*|pypi|\b(?:docker\s+push|docker\s+buildx\s+build[^\n]*--push|twine\s+upload|(?:npm|yarn|pnpm|bun|lerna|cargo|poetry|uv|"
     r"flit|hatch|pdm|vsce|ovsx|nx|gem|mvn|gradlew?)\b[^\n]*\s(?:publish|deploy|push|release)|goreleaser|semantic-release|"
     r"gh\s+(?:release|pr\s+(?:merge|comment|create)|issue|api)|git\s+(?:push|tag)|helm\s+(?:push|upgrade|install)|"
-    r"kubectl\s+(?:apply|rollout|set)|terraform\s+apply|pulumi\s+up|serverless\s+deploy|aws\s+\w+|gcloud\s+\w+|"
+    r"kubectl|terraform\s+apply|pulumi\s+up|serverless\s+deploy|aws\s+\w+|gcloud\s+\w+|"
     r"az\s+\w+|gsutil|rsync|scp|ssh|rclone|oras\s+push|skopeo\s+copy|mike\s+deploy|mkdocs\s+gh-deploy|wrangler|vercel|"
     r"netlify|flyctl|heroku)\b",
     re.IGNORECASE,
 )
 _NOTHING = re.compile(r"(?:\s*(?:exit 0|true|:|echo\b[^|>&;]*)\s*)+")
 # Write scopes that let a job act on the world. `checks` and `security-events` only report.
-_WRITE_SCOPES = re.compile(
-    r'"(?:packages|id-token|contents|deployments|pages|attestations|pull-requests|issues|actions|statuses)": "write"'
+_WRITE_SCOPES = frozenset(
+    {
+        "actions",
+        "attestations",
+        "contents",
+        "deployments",
+        "id-token",
+        "issues",
+        "packages",
+        "pages",
+        "pull-requests",
+        "statuses",
+    }
 )
 
 
@@ -46,7 +57,7 @@ def acts_on_the_world(job: Job, workflow: Workflow) -> str | None:
         if match := _NAME.search(text):
             return f"its name says {match.group().strip('-_ .')!r}"
     permissions = job.permissions if job.permissions is not None else workflow.permissions
-    if permissions is not None and ('"write-all"' in permissions or _WRITE_SCOPES.search(permissions)):
+    if permissions is not None and permissions.may_write(_WRITE_SCOPES):
         return "it may write to the repository or the registry"
     return _acting_step(job)
 

@@ -94,7 +94,8 @@ def _plan(job: Job, chosen: _Use, group: list[_Use], before: int, files: ReadFil
         # The key could not tell two such environments apart.
         return None
     commands = [use.command for use in group]
-    digest = hashlib.sha256("\0".join([*texts, job.runs_on or "", job.container or ""]).encode()).hexdigest()[:8]
+    container = "" if job.container is None else job.container.canonical
+    digest = hashlib.sha256("\0".join([*texts, job.runs_on or "", container]).encode()).hexdigest()[:8]
     steps = dict.fromkeys(use.step.index for use in group if use.command.kind == "install")
     return CachePlan(
         before=before,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,12 +9,14 @@ from typing import Final
 
 from makespan_model.units import format_bytes, format_duration
 from makespan_optimizer.claims import AddedCache, AddedStepId, Claim
+from makespan_optimizer.expressions.values import UNKNOWN, Unknown, is_primitive, to_text
 from makespan_optimizer.graph.gates import acts_on_the_world, is_release_workflow
 from makespan_optimizer.graph.jobs import build_graph
 from makespan_optimizer.passes.cache_plan import CachePlan, plan_cache
 from makespan_optimizer.passes.evidence import Evidence
 from makespan_optimizer.passes.findings import EvidenceLevel, Finding, PassInfo
 from makespan_optimizer.prediction.estimates import StepEstimate
+from makespan_optimizer.workflow.matrix import Matrix, Vector
 from makespan_optimizer.workflow.model import Job, Pairs, Step, Workflow, content_key
 from makespan_optimizer.yaml.edits import Edit, append_entries, insert_items
 
@@ -180,13 +181,19 @@ def _key(job: Job, plan: CachePlan) -> str | None:
 
 def _plain_axes(job: Job) -> list[str] | None:
     """Names of the matrix's axes; None unless all values are texts without a comma, which keys must not contain."""
-    strategy = json.loads(job.strategy or "null")
-    matrix = strategy.get("matrix") if isinstance(strategy, dict) else None
-    if not isinstance(matrix, dict) or {"include", "exclude"} & matrix.keys():
+    matrix = job.matrix
+    if not isinstance(matrix, Matrix) or matrix.include or matrix.exclude or matrix.has_computed_keys:
         return None
-    values = [value for axis in matrix.values() for value in (axis if isinstance(axis, list) else [None])]
-    plain = all(isinstance(value, str) and "," not in value and "${{" not in value for value in values)
-    return list(matrix) if plain and all(re.fullmatch(r"[A-Za-z_][\w-]*", axis) for axis in matrix) else None
+    names = [vector.name for vector in matrix.vectors]
+    plain = all(_is_plain(vector) for vector in matrix.vectors)
+    return names if plain and all(re.fullmatch(r"[A-Za-z_][\w-]*", name) for name in names) else None
+
+
+def _is_plain(vector: Vector) -> bool:
+    if isinstance(vector.values, Unknown):
+        return False
+    texts = [to_text(value) if value is not None and is_primitive(value) else UNKNOWN for value in vector.values]
+    return all(not isinstance(text, Unknown) and "," not in text for text in texts)
 
 
 def _step_parts(plan: CachePlan, key: str) -> tuple[str, Pairs]:

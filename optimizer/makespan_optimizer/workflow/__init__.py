@@ -1,3 +1,18 @@
 """GitHub Actions workflows as typed values that know their places in the file."""
 
-__all__ = ["fields", "model", "reading"]
+__all__ = [
+    "concurrency",
+    "containers",
+    "environments",
+    "fields",
+    "matrix",
+    "model",
+    "permissions",
+    "places",
+    "reading",
+    "runners",
+    "scalars",
+    "steps",
+    "strategy",
+    "triggers",
+]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 
-from makespan_optimizer.workflow.model import Pairs, Span
+from makespan_optimizer.workflow.places import OtherKey, Pairs, Span
 from makespan_optimizer.yaml.nodes import (
     AnyNode,
     Document,
@@ -28,6 +29,19 @@ class Fields:
 
     def __contains__(self, key: str) -> bool:
         return key in self._entries
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """All entries in the order written."""
+        return tuple(self._entries.values())
+
+    def others(self, known: Collection[str]) -> tuple[OtherKey, ...]:
+        """The entries whose keys are not among `known`."""
+        return tuple(
+            OtherKey(name, Span(entry.key.start, entry.value.end, *self.document.place(entry.key.start)), entry.value)
+            for name, entry in self._entries.items()
+            if name not in known
+        )
 
     def entry(self, key: str) -> Entry | None:
         """The entry with its key's place."""

@@ -1,7 +1,8 @@
-"""A GitHub Actions workflow: what is written in the file, as text, with its places.
+"""A GitHub Actions workflow: what is written in the file, with its places.
 
-Values keep the text of their scalars (YAML 1.2: `on` is a word). Nothing is evaluated here; `None`
-means "not written".
+Values keep the text of their scalars (YAML 1.2: `on` is a word) and their expressions; `None` means "not written".
+Where a flag or a number is given as such, `UNKNOWN` means that only a run decides it. Keys without a field are kept in
+`others`.
 """
 
 from __future__ import annotations
@@ -10,21 +11,20 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 
+from makespan_optimizer.expressions.values import Unknown
+from makespan_optimizer.workflow.concurrency import Concurrency
+from makespan_optimizer.workflow.containers import Container, Services
+from makespan_optimizer.workflow.environments import DeploymentEnvironment
+from makespan_optimizer.workflow.matrix import Matrix
+from makespan_optimizer.workflow.permissions import Permissions
+from makespan_optimizer.workflow.places import OtherKey as OtherKey
+from makespan_optimizer.workflow.places import Pairs as Pairs
+from makespan_optimizer.workflow.places import Span as Span
+from makespan_optimizer.workflow.runners import Runner
+from makespan_optimizer.workflow.scalars import static_flag, static_number
+from makespan_optimizer.workflow.strategy import Strategy
+from makespan_optimizer.workflow.triggers import Trigger
 from makespan_optimizer.yaml.nodes import Document, Mapping, Sequence
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Characters `start` to `end` of the file; `line` and `column` (1-based) of the start."""
-
-    start: int
-    end: int
-    line: int
-    column: int
-
-
-Pairs = tuple[tuple[str, str], ...]
-"""An ordered mapping of scalars as text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,8 @@ class Step:
         control: `parallel`, `wait`, `wait-all` or `cancel` for a step that is one of these, else None.
         background: Whether the step runs while later ones do.
         parallel: The steps of a `parallel` step.
+        targets: Ids of the steps that a `wait` waits for or a `cancel` ends.
+        others: Keys without a field here.
         shared: An anchor, alias or merge key lies in it, so that its text means something elsewhere too.
         node: The mapping in the document.
     """
@@ -81,6 +83,8 @@ class Step:
     control: str | None
     background: bool
     parallel: tuple[Step, ...]
+    targets: tuple[str, ...]
+    others: tuple[OtherKey, ...]
     shared: bool
     span: Span
     node: Mapping = field(repr=False, compare=False)
@@ -99,13 +103,23 @@ class Step:
             env=self.env,
             shell=self.shell,
             working_directory=self.working_directory,
-            control=(self.control, *inner),
+            control=(self.control, *self.targets, *inner),
         )
 
     @property
     def action(self) -> str | None:
         """`owner/name` (with its path) of the action in lower case, without the version; None for a run step."""
         return None if self.uses is None else self.uses.partition("@")[0].lower()
+
+    @property
+    def timeout_minutes(self) -> float | Unknown | None:
+        """`timeout-minutes`; None without one."""
+        return static_number(self.timeout)
+
+    @property
+    def tolerates_failure(self) -> bool | Unknown:
+        """`continue-on-error`."""
+        return static_flag(self.continue_on_error, default=False)
 
     def input(self, name: str) -> str | None:
         """An input of the action; names are compared without case, as GitHub does."""
@@ -118,10 +132,14 @@ class Job:
 
     Attributes:
         runs_on: The label, the labels joined by `, `, or the text of a group; None for a reusable workflow.
-        strategy: Canonical text of `strategy`; the same for container, services, environment, permissions,
-            concurrency: equal text means equal value whatever the style.
+        runner: The same by its parts.
+        has_matrix: Whether it may run as several legs.
         outputs: Name and expression of each output.
         uses: The reusable workflow the job calls.
+        secrets: What is passed to it by name.
+        inherits_secrets: Whether all secrets are passed to it.
+        snapshot: Canonical text of `snapshot`.
+        others: Keys without a field here.
         shared: An anchor, alias or merge key lies in the job.
         span: The job's key and all it holds.
         needs_spans: Where each entry of `needs` stands, in the order of `needs`.
@@ -132,21 +150,27 @@ class Job:
     needs: tuple[str, ...]
     condition: str | None
     runs_on: str | None
-    strategy: str | None
+    runner: Runner | None
+    strategy: Strategy | None
     has_matrix: bool
-    container: str | None
-    services: str | None
-    environment: str | None
-    permissions: str | None
-    concurrency: str | None
+    container: Container | None
+    services: Services | None
+    environment: DeploymentEnvironment | None
+    permissions: Permissions | None
+    concurrency: Concurrency | None
     outputs: Pairs
     env: Pairs
     defaults: Defaults
     steps: tuple[Step, ...]
     timeout: str | None
+    cancel_timeout: str | None
     continue_on_error: str | None
     uses: str | None
     with_: Pairs
+    secrets: Pairs
+    inherits_secrets: bool
+    snapshot: str | None
+    others: tuple[OtherKey, ...]
     shared: bool
     span: Span
     needs_spans: tuple[Span, ...] = field(repr=False)
@@ -156,6 +180,21 @@ class Job:
     def display_name(self) -> str:
         """The name of the check GitHub reports (matrix values aside)."""
         return self.name or self.job_id
+
+    @property
+    def matrix(self) -> Matrix | Unknown | None:
+        """`strategy.matrix`; None without one."""
+        return None if self.strategy is None else self.strategy.matrix
+
+    @property
+    def timeout_minutes(self) -> float | Unknown | None:
+        """`timeout-minutes`; None without one, which means 360."""
+        return static_number(self.timeout)
+
+    @property
+    def tolerates_failure(self) -> bool | Unknown:
+        """`continue-on-error`."""
+        return static_flag(self.continue_on_error, default=False)
 
     @property
     def steps_node(self) -> Sequence | None:
@@ -169,20 +208,29 @@ class Workflow:
     """One workflow file.
 
     Attributes:
-        triggers: The events under `on`.
-        permissions: Canonical text; None when the repository's default holds.
+        triggers: The names of the events under `on`.
+        events: The same with filters, schedules and interfaces.
+        permissions: None when the repository's default holds.
+        others: Keys without a field here.
     """
 
     name: str | None
+    run_name: str | None
     text: str
     file: str
     triggers: tuple[str, ...]
+    events: tuple[Trigger, ...]
     env: Pairs
     defaults: Defaults
-    permissions: str | None
-    concurrency: str | None
+    permissions: Permissions | None
+    concurrency: Concurrency | None
+    others: tuple[OtherKey, ...]
     jobs: tuple[Job, ...]
     document: Document = field(repr=False, compare=False)
+
+    def event(self, name: str) -> Trigger | None:
+        """The trigger of an event, or None."""
+        return next((event for event in self.events if event.event == name), None)
 
     def job(self, job_id: str) -> Job | None:
         """The job with this key (compared without case, as GitHub does), or None."""

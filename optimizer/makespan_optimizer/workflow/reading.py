@@ -6,26 +6,54 @@ is left to the validators that verification calls.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from makespan_model.matching import did_you_mean
-from makespan_optimizer.workflow.fields import Fields, span
-from makespan_optimizer.workflow.model import Defaults, Job, Span, Step, Workflow
+from makespan_optimizer.workflow.concurrency import read_concurrency
+from makespan_optimizer.workflow.containers import read_container, read_services
+from makespan_optimizer.workflow.environments import read_environment
+from makespan_optimizer.workflow.fields import Fields
+from makespan_optimizer.workflow.model import Defaults, Job, Workflow
+from makespan_optimizer.workflow.permissions import read_permissions
+from makespan_optimizer.workflow.places import Span
+from makespan_optimizer.workflow.runners import read_runner
+from makespan_optimizer.workflow.steps import read_steps
+from makespan_optimizer.workflow.strategy import read_strategy
+from makespan_optimizer.workflow.triggers import read_triggers
 from makespan_optimizer.yaml.nodes import (
     MERGE_KEY,
     Document,
     Entry,
     Mapping,
     Scalar,
-    Sequence,
     has_sharing,
     resolved,
     walk,
 )
 from makespan_optimizer.yaml.reading import parse_document
 
-# In-job parallel steps, as GitHub's parser names them (npm @actions/workflow-parser 0.3.61).
-_CONTROL_KEYS = ("parallel", "wait", "wait-all", "cancel")
+_WORKFLOW_KEYS = ("concurrency", "defaults", "description", "env", "jobs", "name", "on", "permissions", "run-name")
+_JOB_KEYS = (
+    "cancel-timeout-minutes",
+    "concurrency",
+    "container",
+    "continue-on-error",
+    "defaults",
+    "env",
+    "environment",
+    "if",
+    "name",
+    "needs",
+    "outputs",
+    "permissions",
+    "runs-on",
+    "secrets",
+    "services",
+    "snapshot",
+    "steps",
+    "strategy",
+    "timeout-minutes",
+    "uses",
+    "with",
+)
 
 
 def read_workflow(text: str, *, file: str) -> Workflow:
@@ -50,15 +78,19 @@ def read_workflow(text: str, *, file: str) -> Workflow:
     if jobs is None or not jobs.node.entries:
         entry = top.entry("jobs")
         raise document.error("the workflow has no jobs", root.start if entry is None else entry.key.start)
+    events = read_triggers(top)
     workflow = Workflow(
         name=top.text("name"),
+        run_name=top.text("run-name"),
         text=text,
         file=file,
-        triggers=_triggers(top),
+        triggers=tuple(event.event for event in events),
+        events=events,
         env=top.pairs("env"),
         defaults=_defaults(top),
-        permissions=top.canonical("permissions"),
-        concurrency=top.canonical("concurrency"),
+        permissions=read_permissions(top),
+        concurrency=read_concurrency(top),
+        others=top.others(_WORKFLOW_KEYS),
         jobs=tuple(_job(document, entry) for entry in jobs.node.entries),
         document=document,
     )
@@ -72,14 +104,6 @@ def _refuse_merge_keys(document: Document, root: Mapping) -> None:
         entry = node.entry(MERGE_KEY) if isinstance(node, Mapping) else None
         if entry is not None and not entry.key.style:
             raise document.error("GitHub does not support merge keys ('<<')", entry.key.start)
-
-
-def _triggers(top: Fields) -> tuple[str, ...]:
-    node = top.value("on")
-    target = None if node is None else resolved(node)
-    if isinstance(target, Mapping):
-        return tuple(entry.key.value for entry in target.entries)
-    return tuple(word for word, _ in top.words("on"))
 
 
 def _defaults(fields: Fields) -> Defaults:
@@ -101,36 +125,48 @@ def _job(document: Document, entry: Entry) -> Job:
         raise document.error(f"job {job_id!r} has no 'runs-on'", entry.key.start)
     if uses is None and "steps" not in fields:
         raise document.error(f"job {job_id!r} has no 'steps'", entry.key.start)
-    strategy = fields.value("strategy")
-    target = None if strategy is None else resolved(strategy)
+    strategy = read_strategy(fields)
     needs = fields.words("needs")
+    inherits = _inherits_secrets(fields)
     return Job(
         job_id=job_id,
         name=fields.text("name"),
         needs=tuple(need for need, _ in needs),
         condition=fields.text("if"),
         runs_on=_runs_on(fields),
-        strategy=fields.canonical("strategy"),
+        runner=read_runner(fields),
+        strategy=strategy,
         # A strategy that is one expression may hold a matrix: nobody can tell before it runs.
-        has_matrix=isinstance(target, Scalar) or (isinstance(target, Mapping) and target.get("matrix") is not None),
-        container=fields.canonical("container"),
-        services=fields.canonical("services"),
-        environment=fields.canonical("environment"),
-        permissions=fields.canonical("permissions"),
-        concurrency=fields.canonical("concurrency"),
+        has_matrix=strategy is not None and strategy.matrix is not None,
+        container=read_container(fields),
+        services=read_services(fields),
+        environment=read_environment(fields),
+        permissions=read_permissions(fields),
+        concurrency=read_concurrency(fields),
         outputs=fields.pairs("outputs"),
         env=fields.pairs("env"),
         defaults=_defaults(fields),
-        steps=tuple(_steps(document, fields)),
+        steps=tuple(read_steps(fields)),
         timeout=fields.text("timeout-minutes"),
+        cancel_timeout=fields.text("cancel-timeout-minutes"),
         continue_on_error=fields.text("continue-on-error"),
         uses=uses,
         with_=fields.pairs("with"),
+        secrets=() if inherits else fields.pairs("secrets"),
+        inherits_secrets=inherits,
+        snapshot=fields.canonical("snapshot"),
+        others=fields.others(_JOB_KEYS),
         shared=has_sharing(entry.value) or node is not entry.value,
         span=Span(entry.key.start, entry.value.end, *document.place(entry.key.start)),
         needs_spans=tuple(place for _, place in needs),
         node=node,
     )
+
+
+def _inherits_secrets(fields: Fields) -> bool:
+    node = fields.value("secrets")
+    target = None if node is None else resolved(node)
+    return isinstance(target, Scalar) and target.value == "inherit"
 
 
 def _runs_on(fields: Fields) -> str | None:
@@ -139,61 +175,6 @@ def _runs_on(fields: Fields) -> str | None:
     if isinstance(target, Mapping):
         return fields.canonical("runs-on")
     return ", ".join(label for label, _ in fields.words("runs-on")) or None
-
-
-def _steps(document: Document, fields: Fields, key: str = "steps") -> Iterator[Step]:
-    node = fields.value(key)
-    if node is None:
-        return
-    target = resolved(node)
-    if not isinstance(target, Sequence):
-        raise document.error(f"{key!r} of {fields.what} must be a list of steps", node.start)
-    for index, item in enumerate(target.items):
-        what = f"step {index + 1} of {fields.what}"
-        mapping = resolved(item)
-        if not isinstance(mapping, Mapping):
-            raise document.error(f"{what} must be a mapping", item.start)
-        shared = mapping is not item or has_sharing(item)
-        yield _step(Fields(document, mapping, what), index, span(document, item), shared=shared)
-
-
-def _step(fields: Fields, index: int, place: Span, *, shared: bool) -> Step:
-    run, uses = fields.text("run"), fields.text("uses")
-    control = next((key for key in _CONTROL_KEYS if key in fields), None)
-    if run is not None and uses is not None:
-        raise fields.document.error(f"{fields.what} has both 'run' and 'uses'", place.start)
-    if control is None and "run" not in fields and "uses" not in fields:
-        raise fields.document.error(f"{fields.what} has neither 'run' nor 'uses'", place.start)
-    name = fields.text("name")
-    return Step(
-        index=index,
-        step_id=fields.text("id"),
-        name=name,
-        display_name=name or _default_name(run, uses, control),
-        run=run,
-        uses=uses,
-        with_=fields.pairs("with"),
-        shell=fields.text("shell"),
-        env=fields.pairs("env"),
-        condition=fields.text("if"),
-        working_directory=fields.text("working-directory"),
-        continue_on_error=fields.text("continue-on-error"),
-        timeout=fields.text("timeout-minutes"),
-        control=control,
-        background=(fields.text("background") or "false").lower() == "true",
-        parallel=tuple(_steps(fields.document, fields, "parallel")) if control == "parallel" else (),
-        shared=shared,
-        span=place,
-        node=fields.node,
-    )
-
-
-def _default_name(run: str | None, uses: str | None, control: str | None) -> str:
-    if uses is not None:
-        return f"Run {uses}"
-    if run is not None:
-        return f"Run {run.strip().splitlines()[0] if run.strip() else ''}".rstrip()
-    return control or "Run"
 
 
 def _check_needs(workflow: Workflow) -> None:

@@ -58,7 +58,8 @@ def test_every_field_is_read_as_text() -> None:
         "self-hosted, linux",
         True,
     )
-    assert test.strategy == '{"matrix": {"python": ["3.11", "3.12"]}}'
+    assert test.strategy is not None
+    assert test.strategy.canonical == '{"matrix": {"python": ["3.11", "3.12"]}}'
     assert (test.env, test.timeout, test.condition) == ((("A", "1"),), "5", "github.ref == 'x'")
     step = test.steps[0]
     assert (step.step_id, step.shell, step.env, step.working_directory, step.condition, step.continue_on_error) == (
