@@ -80,20 +80,7 @@ def virtual_speedups(
         ValueError: A speed-up outside of 0 to 1, no runner or no CPU.
         InputError: The recorded `needs` of a run form a circle.
     """
-    history = History(runs, runners=runners, cores=cores)
-    chosen = history.subjects
-    gains = history.gains([{subject: speedup} for subject in chosen for speedup in speedups])
-    names = step_names(runs)
-    found = [
-        VirtualSpeedup(
-            subject,
-            names.get(subject),
-            history.occurrences[subject],
-            tuple(gains[number * len(speedups) : (number + 1) * len(speedups)]),
-        )
-        for number, subject in enumerate(chosen)
-    ]
-    return tuple(sorted(found, key=lambda one: -max((gain.saved_s for gain in one.gains), default=0.0)))
+    return History(runs, runners=runners, cores=cores).speedups(speedups)
 
 
 class History:
@@ -118,6 +105,7 @@ class History:
             graph = task_graph(run)
             if graph is not None:
                 by_shape[graph.shape].append(graph)
+        self._names = step_names(runs)
         self._groups = [_Group(shape, graphs) for shape, graphs in by_shape.items()]
         self.occurrences: dict[Subject, int] = {}
         for group in self._groups:
@@ -132,6 +120,25 @@ class History:
             longest_s = group.times_s.max(axis=0)
             timed |= {subject: None for subject, places in group.places.items() if longest_s[places].max() > 0}
         return tuple(timed)
+
+    def speedups(self, parts: Sequence[float] = SPEEDUPS) -> tuple[VirtualSpeedup, ...]:
+        """See `virtual_speedups`.
+
+        Raises:
+            ValueError: A speed-up outside of 0 to 1.
+        """
+        chosen = self.subjects
+        gains = self.gains([{subject: part} for subject in chosen for part in parts])
+        found = [
+            VirtualSpeedup(
+                subject,
+                self._names.get(subject),
+                self.occurrences[subject],
+                tuple(gains[number * len(parts) : (number + 1) * len(parts)]),
+            )
+            for number, subject in enumerate(chosen)
+        ]
+        return tuple(sorted(found, key=lambda one: -max((gain.saved_s for gain in one.gains), default=0.0)))
 
     def gains(self, scenarios: Sequence[Scenario]) -> list[Gain]:
         """What each scenario saves over all runs; where several subjects change, they change together.
