@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from makespan_cli.main import main
@@ -11,6 +12,7 @@ from makespan_collector.store.influx.server import Server
 from makespan_collector.store.influx.server_store import InfluxStore
 from makespan_collector.store.influx.target import Target
 from makespan_collector.store.opening import open_store
+from makespan_collector.store.rows import SampleRow
 from makespan_model.errors import ExitCode
 from support.influxd import running_influxd
 from support.span_rows import run_rows
@@ -32,7 +34,7 @@ def _result(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, ob
 
 def test_info_shows_tables_runs_and_times(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = _result(capsys, "info", "--store", str(root))
-    assert (found["format"], found["runs"], found["pipelines"]) == ("3", 1, 1)
+    assert (found["format"], found["runs"], found["pipelines"]) == ("4", 1, 1)
 
     assert main(["store", "info", "--store", str(root)]) == ExitCode.SUCCESS
     shown = capsys.readouterr().out
@@ -68,7 +70,20 @@ def test_a_dry_run_changes_nothing_and_the_prune_takes_what_it_said(
 def test_an_older_format_is_migrated(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (root / "format").write_text("2\n")
 
-    assert _result(capsys, "migrate", "--store", str(root)) == {"before": "2", "after": "3"}
+    migrated = _result(capsys, "migrate", "--store", str(root))
+    assert migrated == {"before": "2", "after": "4", "rewritten_segments": 0}
+
+
+def test_segments_without_keys_get_theirs_in_a_migration(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with open_store(root) as store:
+        store.append(samples=[SampleRow(trace_id="a1" * 16, span_id="b1" * 8, time_ns=1, cpu_cores=1.0)])
+        store.compact()
+    (segment,) = (root / "samples").glob("*.parquet")
+    pq.write_table(pq.read_table(segment).drop_columns(["step_key"]), segment)
+
+    assert _result(capsys, "migrate", "--store", str(root))["rewritten_segments"] == 1
+    assert "step_key" in pq.read_schema(segment).names
+    assert _result(capsys, "migrate", "--store", str(root))["rewritten_segments"] == 0
 
 
 @pytest.mark.parametrize(

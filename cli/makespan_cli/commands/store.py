@@ -164,6 +164,7 @@ def _moved(arguments: argparse.Namespace, action: str, size_bytes: int, sentence
 
 
 def _migrate(root: Path, arguments: argparse.Namespace) -> dict[str, Any]:
+    from makespan_collector.store.embedded.migration import add_step_keys
     from makespan_collector.store.opening import open_store, stored_format
 
     with open_store(root, read_only=True):
@@ -171,10 +172,13 @@ def _migrate(root: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     with open_store(root) as store:
         # Logs of an older format become segments of this one.
         store.compact()
+        rewritten = add_step_keys(root)
     after = stored_format(root)
     if not arguments.json:
         print(f"{root} is of format {after}" + (f", it was {before}" if before != after else " already"))
-    return {"before": before, "after": after}
+        if rewritten:
+            print(f"{rewritten} segments of samples were given the keys that quantiles are asked by")
+    return {"before": before, "after": after, "rewritten_segments": rewritten}
 
 
 def _prune(root: Path, arguments: argparse.Namespace) -> dict[str, Any]:

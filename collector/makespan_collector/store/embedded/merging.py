@@ -11,8 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import duckdb
-
 from makespan_collector.store.rows import PROVIDER_SOURCES, SpanKind
 from makespan_collector.store.schema import SAMPLES, TableSchema
 from makespan_model.records import RunState
@@ -31,7 +29,14 @@ _RANK = f"4 * (state IS NULL)::BIGINT + 2 * ({_LEFT_QUEUE})::BIGINT + {_PROVIDER
 """Odd where the provider says so itself."""
 
 
-def merged_rows(table: TableSchema, columns: Sequence[str] | None = None, where: str = "", rows: str = "rows") -> str:
+def merged_rows(
+    table: TableSchema,
+    columns: Sequence[str] | None = None,
+    where: str = "",
+    rows: str = "rows",
+    *,
+    settled: bool = False,
+) -> str:
     """The SQL that leaves one row of every row that was sent more than once.
 
     Only keys that occur more than once are put together column by column: nearly all occur once.
@@ -41,6 +46,7 @@ def merged_rows(table: TableSchema, columns: Sequence[str] | None = None, where:
         columns: Those wanted; all when None. The key and `seq` need not be named.
         where: A condition on the rows that holds for all rows of a key or for none; empty for all rows.
         rows: The view or table, which has the key, `seq` and the columns wanted.
+        settled: Whether the rows are those of the views `settled_rows`, in which no key is twice, and `loose_rows`.
     """
     key = ", ".join(table.key)
     wanted = [name for name in columns or table.columns.names if name not in ("seq", *table.key)]
@@ -48,55 +54,19 @@ def merged_rows(table: TableSchema, columns: Sequence[str] | None = None, where:
     plain = ", ".join(("seq", *table.key, *wanted))
     condition = f"WHERE {where}" if where else ""
     # The keys alone are looked at first: a window over whole rows would hold all of them in memory.
+    repeated = f"SELECT {key} FROM asked GROUP BY {key} HAVING count(*) > 1"  # noqa: S608 (names are ours)
+    if settled:
+        loose = f"SELECT {key} FROM loose_rows {condition}"  # noqa: S608 (names are ours)
+        repeated = f"""
+            {loose} GROUP BY {key} HAVING count(*) > 1
+            UNION ALL SELECT {key} FROM (SELECT {key} FROM settled_rows {condition}) SEMI JOIN ({loose}) USING ({key})
+        """  # noqa: S608 (names are ours)
     return f"""
-        WITH asked AS NOT MATERIALIZED (SELECT * FROM {rows} {condition}),
-        repeated AS MATERIALIZED (SELECT {key} FROM asked GROUP BY {key} HAVING count(*) > 1)
+        WITH asked AS NOT MATERIALIZED (SELECT * FROM {rows} {condition}), repeated AS MATERIALIZED ({repeated})
         SELECT {plain} FROM asked ANTI JOIN repeated USING ({key})
         UNION ALL BY NAME
         SELECT max(seq) AS seq, {key}{values} FROM asked SEMI JOIN repeated USING ({key}) GROUP BY {key}
     """  # noqa: S608 (names are ours)
-
-
-def merged_samples(connection: duckdb.DuckDBPyConnection, columns: Sequence[str]) -> str:
-    """The same for all samples, looking for repeated ones only where there can be some.
-
-    A compacted segment holds a sample once, and the time is part of the key: two segments can hold the same sample
-    only at times that both of them cover, which is little of a history that came in order.
-    """
-    conditions = [f"time_ns BETWEEN {first} AND {last}" for first, last in _shared_times(connection)]
-    names = ", ".join((*SAMPLES.key, *columns))
-    if not conditions:
-        return f"SELECT {names} FROM rows"  # noqa: S608 (names are ours)
-    shared = f"({' OR '.join(conditions)})"
-    # Kept aside: they would be looked for three times in files that are not sorted by time.
-    connection.execute(f"CREATE TEMP TABLE shared AS SELECT seq, {names} FROM rows WHERE {shared}")  # noqa: S608
-    return f"""
-        SELECT {names} FROM rows WHERE NOT {shared}
-        UNION ALL BY NAME SELECT {names} FROM ({merged_rows(SAMPLES, columns, rows="shared")})
-    """  # noqa: S608 (names are ours)
-
-
-def _shared_times(connection: duckdb.DuckDBPyConnection) -> list[tuple[int, int]]:
-    """Spans of time that more than one source covers, or one that may repeat itself; they do not overlap."""
-    sources = connection.sql("SELECT first_ns, last_ns, repeats FROM source_times ORDER BY first_ns").fetchall()
-    shared: list[tuple[int, int]] = []
-    covered_ns = -1
-    for first_ns, last_ns, repeats in sources:
-        end_ns = last_ns if repeats else min(covered_ns, last_ns)
-        if end_ns >= first_ns:
-            shared.append((first_ns, end_ns))
-        covered_ns = max(covered_ns, last_ns)
-    return _united(shared)
-
-
-def _united(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    united: list[tuple[int, int]] = []
-    for first_ns, last_ns in sorted(spans):
-        if united and first_ns <= united[-1][1]:
-            united[-1] = (united[-1][0], max(united[-1][1], last_ns))
-        else:
-            united.append((first_ns, last_ns))
-    return united
 
 
 def _merged(table: TableSchema, name: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, TypeVar
@@ -11,12 +11,26 @@ import duckdb
 import pyarrow as pa
 
 from makespan_collector.store.embedded.log_segment import read_log
+from makespan_collector.store.embedded.query_engine import opened
+from makespan_collector.store.embedded.segment_footers import footer_of
 from makespan_collector.store.embedded.segments import Segment, list_segments
-from makespan_collector.store.schema import TableSchema
+from makespan_collector.store.embedded.step_keys import STEP_KEY
+from makespan_collector.store.schema import SAMPLES, TableSchema
 from makespan_model.errors import InputError, UnavailableError
 
 Answer = TypeVar("Answer")
 
+# Gives the columns that no segment of those read has.
+_NO_LOGS = "SELECT * FROM log_rows WHERE false"
+_SOURCES = pa.schema(
+    [
+        ("path", pa.string()),
+        ("first_ns", pa.int64()),
+        ("last_ns", pa.int64()),
+        ("repeats", pa.bool_()),
+        ("keyed", pa.bool_()),
+    ]
+)
 # Each retry needs a whole compaction to have ended within one query.
 _ATTEMPTS = 8
 
@@ -33,7 +47,7 @@ Place: TypeAlias = Path | RowSource
 
 
 def query(root: Place, table: TableSchema, ask: Callable[[duckdb.DuckDBPyConnection], Answer]) -> Answer:
-    """Run `ask` on a connection in which `rows` is everything the table holds now.
+    """Run `ask` on a connection with the views of `connect`, over everything the table holds now.
 
     A compaction may delete a segment between the look at the folder and the read; then the folder is
     read anew.
@@ -42,9 +56,8 @@ def query(root: Place, table: TableSchema, ask: Callable[[duckdb.DuckDBPyConnect
         InputError: A segment is damaged.
     """
     if not isinstance(root, Path):
-        with _memory() as connection:
-            connection.register("rows", root.rows(table))
-            connection.execute(f"CREATE TEMP VIEW source_times AS {_times('rows', table)}")
+        with opened() as connection:
+            _show(connection, table, root.rows(table), ())
             return ask(connection)
     for _ in range(_ATTEMPTS):
         live: tuple[Segment, ...] = ()
@@ -61,51 +74,72 @@ def query(root: Place, table: TableSchema, ask: Callable[[duckdb.DuckDBPyConnect
 
 
 @contextmanager
-def connect(table: TableSchema, segments: Sequence[Segment]) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A DuckDB connection with the view `rows` over these segments.
+def connect(
+    table: TableSchema, segments: Sequence[Segment], instance: duckdb.DuckDBPyConnection | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB connection with views of these segments, by default to the instance that a process shares.
 
-    The view `source_times` says what time each compacted segment covers, and the logs together, which alone may
-    hold a row twice.
+    `rows` is everything. `settled_rows` is one compacted segment, the largest, in which no key is twice, and
+    `loose_rows` is the rest. Of samples, `log_rows` is what the logs hold, and `sources` says of each compacted segment
+    (`path`), and of the logs together (null), what time it covers, whether it can hold a row twice (`repeats`), and
+    whether it has the column `step_keys.STEP_KEY` (`keyed`).
     """
-    with _memory() as connection:
-        connection.register("log_rows", _logs(table, segments))
-        columns = ", ".join(f'"{name}"' for name in table.columns.names)
-        sources = ["SELECT * FROM log_rows"]
-        times = [_times("log_rows", table)]
-        compacted = [str(segment.path) for segment in segments if not segment.is_log]
-        if compacted:
-            files = ", ".join("'" + path.replace("'", "''") + "'" for path in compacted)
-            sources.append(f"SELECT * FROM read_parquet([{files}], union_by_name = true)")  # noqa: S608 (quoted above)
-            times.append(f"""
-                SELECT min(stats_min_value::BIGINT), max(stats_max_value::BIGINT), false
-                FROM parquet_metadata([{files}]) WHERE path_in_schema = '{table.time}' GROUP BY file_name
-            """)  # noqa: S608 (quoted above)
+    with opened(instance) as connection:
+        _show(connection, table, _logs(table, segments), [segment for segment in segments if not segment.is_log])
+        yield connection
+
+
+def _show(
+    connection: duckdb.DuckDBPyConnection, table: TableSchema, logs: pa.Table, compacted: Sequence[Segment]
+) -> None:
+    connection.register("log_rows", logs)
+    paths = [segment.path for segment in sorted(compacted, key=lambda segment: -segment.path.stat().st_size)]
+    # DuckDB does not look for rows that are twice where it knows that there is no row.
+    kept = "SELECT * FROM log_rows" if len(logs) else _NO_LOGS
+    columns = ", ".join(f'"{name}"' for name in table.columns.names)
+    for view, sources in (
+        ("rows", [kept, *_reads(paths)]),
+        ("settled_rows", [_NO_LOGS, *_reads(paths[:1])]),
+        ("loose_rows", [kept, *_reads(paths[1:])]),
+    ):
         # By name: segments from before a table gained a column lack it, and read as null there.
         everything = " UNION ALL BY NAME ".join(sources)
-        connection.execute(f"CREATE TEMP VIEW rows AS SELECT {columns} FROM ({everything})")  # noqa: S608
-        connection.execute(f"CREATE TEMP VIEW source_times AS {' UNION ALL '.join(times)}")
-        yield connection
+        connection.execute(f"CREATE TEMP VIEW {view} AS SELECT {columns} FROM ({everything})")  # noqa: S608
+    if table is SAMPLES:
+        _tell_sources(connection, paths)
 
 
-def _times(rows: str, table: TableSchema) -> str:
-    return f"""
-        SELECT min({table.time}) AS first_ns, max({table.time}) AS last_ns, true AS repeats FROM {rows}
-        HAVING count(*) > 0
-    """  # noqa: S608 (names are ours)
+def _reads(paths: Sequence[Path]) -> list[str]:
+    listed = ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths)
+    return [f"SELECT * FROM read_parquet([{listed}], union_by_name = true)"] if paths else []  # noqa: S608 (quoted)
 
 
-@contextmanager
-def _memory() -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection to nothing, that fetches nothing from anywhere."""
-    connection = duckdb.connect(
-        ":memory:", config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
+def rows_of(paths: Iterable[str]) -> str:
+    """The SQL for the rows of some compacted segments, with the derived columns that one of them has."""
+    return f"({' UNION ALL BY NAME '.join([_NO_LOGS, *_reads([Path(path) for path in paths])])})"
+
+
+def _tell_sources(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path]) -> None:
+    """The view `sources` of `connect`."""
+    footers = {str(path): footer_of(path, SAMPLES.time) for path in paths}
+    rows = [
+        {
+            "path": path,
+            "first_ns": footer.first_ns,
+            "last_ns": footer.last_ns,
+            "repeats": False,
+            "keyed": STEP_KEY in footer.columns,
+        }
+        for path, footer in footers.items()
+        if footer.rows
+    ]
+    connection.register("compacted_sources", pa.Table.from_pylist(rows, _SOURCES))
+    connection.execute(
+        f"""
+        CREATE TEMP VIEW sources AS FROM compacted_sources UNION ALL
+        SELECT NULL, min({SAMPLES.time}), max({SAMPLES.time}), true, false FROM log_rows HAVING count(*) > 0
+        """  # noqa: S608 (ours)
     )
-    try:
-        # A query that takes long would draw a bar on standard output, which is the command's own.
-        connection.execute("SET enable_progress_bar = false")
-        yield connection
-    finally:
-        connection.close()
 
 
 def fetch(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:

@@ -19,7 +19,9 @@ import pyarrow.parquet as pq
 
 from makespan_collector.store.embedded.log_segment import sync_directory
 from makespan_collector.store.embedded.queries import connect
+from makespan_collector.store.embedded.query_engine import private_instance
 from makespan_collector.store.embedded.segments import TEMPORARY_SUFFIX, Segment
+from makespan_collector.store.embedded.step_keys import STEP_KEY, keys_of_sorted
 from makespan_collector.store.schema import SAMPLES, TableSchema
 from makespan_model.errors import UnavailableError
 
@@ -103,7 +105,7 @@ def _limited(
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     with (
         tempfile.TemporaryDirectory(prefix="spill-", suffix=TEMPORARY_SUFFIX, dir=folder) as spill,
-        connect(table, segments) as connection,
+        connect(table, segments, private_instance()) as connection,
     ):
         connection.execute(f"SET memory_limit = '{limit}'")
         connection.execute(f"SET threads = {_THREADS}")
@@ -135,9 +137,9 @@ def write_groups(table: TableSchema, target: Path, groups: Iterable[pa.Table]) -
     temporary = target.with_name(target.name + TEMPORARY_SUFFIX)
     try:
         with temporary.open("wb") as file:
-            with pq.ParquetWriter(file, table.columns, compression="zstd") as writer:
+            with pq.ParquetWriter(file, _derived(table), compression="zstd") as writer:
                 for group in groups:
-                    writer.write_table(group, row_group_size=_ROW_GROUP_ROWS)
+                    writer.write_table(_with_keys(table, group), row_group_size=_ROW_GROUP_ROWS)
             file.flush()
             os.fsync(file.fileno())
         temporary.rename(target)
@@ -146,6 +148,18 @@ def write_groups(table: TableSchema, target: Path, groups: Iterable[pa.Table]) -
         temporary.unlink(missing_ok=True)
         raise
     sync_directory(target.parent)
+
+
+def _derived(table: TableSchema) -> pa.Schema:
+    """Columns of a segment: those of the table, and what is derived of them."""
+    return table.columns.append(pa.field(STEP_KEY, pa.uint64())) if table is SAMPLES else table.columns
+
+
+def _with_keys(table: TableSchema, group: pa.Table) -> pa.Table:
+    if table is not SAMPLES:
+        return group
+    (batch,) = group.combine_chunks().to_batches()
+    return group.append_column(STEP_KEY, keys_of_sorted(batch["trace_id"], batch["span_id"]))
 
 
 def _row_groups(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:

@@ -27,6 +27,7 @@ _COLUMNS = (
     *("cpu_user_s", "cpu_system_s", *(name for name, _ in MEASURED)),
 )
 _KEY_COLUMNS = (*NEEDED, "cpu_user_s", "cpu_system_s", "step_path", *_IDENTITY)
+_PLAIN_KEY_COLUMNS = ("kind", "job_id", "step_path", "start_ns", *_IDENTITY)
 _OURS = f"kind IN ({', '.join(repr(kind.value) for kind in RUN_TREE)})"
 _PROVIDERS = ", ".join(repr(source) for source in PROVIDER_SOURCES)
 # Of several spans of one run or job: ended before running, the provider's before others', the longest heard of.
@@ -108,14 +109,30 @@ def step_series(root: Place, chosen: Chosen, *, now_ns: int) -> pa.Table:
 
 def step_keys(root: Place, chosen: Chosen) -> pa.Table:
     """Trace and span id of every step run of the chosen runs, with its job id, pooled path and start."""
+    wanted = f"SELECT trace_id, span_id, job_id, {_POOLED} AS step, start_ns FROM"
 
     def ask(connection: duckdb.DuckDBPyConnection) -> pa.Table:
-        _choose(connection, chosen, _KEY_COLUMNS)
+        _choose_runs(connection, chosen)
+        if _told_once(connection):
+            told, parameters = _told(chosen, _PLAIN_KEY_COLUMNS)
+            return connection.sql(
+                f"{wanted} ({told}) WHERE kind = '{SpanKind.STEP}'", params=parameters
+            ).to_arrow_table()
+        _choose_rows(connection, chosen, _KEY_COLUMNS)
         connection.execute(_STEPS)
-        sql = f"SELECT trace_id, span_id, job_id, {_POOLED} AS step, start_ns FROM steps"  # noqa: S608
-        return connection.sql(sql).to_arrow_table()
+        return connection.sql(f"{wanted} steps").to_arrow_table()
 
     return query(root, SPANS, ask)
+
+
+def _told_once(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether no other teller's word can change which steps the chosen runs have, and under what names."""
+    provided = f"kind = '{SpanKind.JOB}' AND source IN ({_PROVIDERS})"
+    sql = f"""
+        SELECT (SELECT bool_or(many_tellers) FROM chosen), EXISTS (SELECT 1 FROM rows WHERE {provided})
+    """  # noqa: S608 (constants)
+    ((many_tellers, is_provided),) = connection.execute(sql).fetchall()
+    return not many_tellers and not is_provided
 
 
 def _run_columns() -> str:
@@ -133,31 +150,46 @@ def _ask(root: Place, chosen: Chosen, sql: str, schema: pa.Schema, now_ns: int) 
     return query(root, SPANS, ask)
 
 
-def _choose(connection: duckdb.DuckDBPyConnection, chosen: Chosen, columns: Sequence[str] = _COLUMNS) -> None:
-    """Table `told`: the spans of the chosen runs, each once, with the number of its run."""
+def _choose(connection: duckdb.DuckDBPyConnection, chosen: Chosen) -> None:
+    """Tables `chosen` and `told`: the runs, and their spans."""
+    _choose_runs(connection, chosen)
+    _choose_rows(connection, chosen, _COLUMNS)
+
+
+def _choose_runs(connection: duckdb.DuckDBPyConnection, chosen: Chosen) -> None:
+    """Table `chosen`: the chosen runs with a number each."""
     rows, runs, parameters = chosen.conditions()
-    identity = ", ".join(_IDENTITY)
     connection.execute(
         f"""
         CREATE TEMP TABLE chosen AS
         SELECT row_number() OVER () AS run, * FROM (
-            SELECT {identity}, min(start_ns) AS first_ns, min(trace_id) <> max(trace_id) AS many_tellers
+            SELECT {", ".join(_IDENTITY)}, min(start_ns) AS first_ns, min(trace_id) <> max(trace_id) AS many_tellers
             FROM rows WHERE {_OURS} AND {rows} GROUP BY ALL
         ) WHERE {runs}
         """,  # noqa: S608 (values are parameters)
         parameters,
     )
-    in_time = " AND start_ns >= $since_ns" if chosen.since_ns is not None else ""
-    asked = {name: value for name, value in parameters.items() if name != "until_ns"}
-    connection.execute(
-        f"""
-        CREATE TEMP TABLE told AS SELECT * EXCLUDE ({identity}) FROM (
-            SELECT * FROM ({merged_rows(SPANS, columns, rows + in_time)}) JOIN chosen USING ({identity}) WHERE {_OURS}
-        )
-        """,  # noqa: S608 (values are parameters)
-        asked,
-    )
+
+
+def _choose_rows(connection: duckdb.DuckDBPyConnection, chosen: Chosen, columns: Sequence[str]) -> None:
+    """Table `told`: the spans of the chosen runs, each once, with the number of its run."""
+    told, parameters = _told(chosen, columns)
+    connection.execute(f"CREATE TEMP TABLE told AS {told}", parameters)
     rename_jobs(connection, "told")
+
+
+def _told(chosen: Chosen, columns: Sequence[str]) -> tuple[str, dict[str, str | int]]:
+    """The SQL for the spans of the chosen runs, and its parameters."""
+    rows, _, parameters = chosen.conditions()
+    in_time = " AND start_ns >= $since_ns" if chosen.since_ns is not None else ""
+    identity = ", ".join(_IDENTITY)
+    sql = f"""
+        SELECT * EXCLUDE ({identity}) FROM (
+            SELECT * FROM ({merged_rows(SPANS, columns, rows + in_time, settled=True)}) JOIN chosen USING ({identity})
+            WHERE {_OURS}
+        )
+    """  # noqa: S608 (values are parameters)
+    return sql, {name: value for name, value in parameters.items() if name != "until_ns"}
 
 
 def _put_together(connection: duckdb.DuckDBPyConnection, now_ns: int) -> None:

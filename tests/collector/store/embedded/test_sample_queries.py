@@ -3,16 +3,23 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from makespan_collector.store import series
 from makespan_collector.store.contract import Store
-from makespan_collector.store.embedded import compaction
+from makespan_collector.store.embedded import compaction, sample_queries
+from makespan_collector.store.opening import open_store
 from makespan_collector.store.rows import SampleRow, SpanKind, SpanRow
 from support.span_rows import EPOCH, SECOND, run_rows
 
 JOBS = {"test": [("install", 0, 3), ("pytest", 3, 9)]}
+READINGS = st.tuples(st.integers(0, 1), st.integers(0, 9), st.none() | st.floats(0, 100))
+"""Number of the step, second, CPU cores."""
 
 
 def readings(step: SpanRow, cores: float = 1.0, memory_bytes: int | None = 100) -> list[SampleRow]:
@@ -106,3 +113,55 @@ def test_samples_of_other_pipelines_and_times_are_left_out(store: Store) -> None
 def test_what_cannot_be_asked_is_refused(store: Store, wrong: dict[str, list[str]]) -> None:
     with pytest.raises(ValueError, match=r"quantiles lie between|samples have no 'raw; DROP'"):
         store.sample_quantiles(**wrong)  # type: ignore[arg-type]
+
+
+def test_steps_whose_keys_are_the_same_are_told_apart_by_their_ids(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(store)
+    store.compact()
+    monkeypatch.setattr(sample_queries, "step_keys", lambda ids, _: np.zeros(len(ids), np.uint64))
+
+    assert told(store) == EXPECTED
+
+
+@settings(max_examples=25)
+@given(st.lists(st.tuples(st.lists(READINGS, max_size=12), st.booleans()), max_size=5))
+def test_quantiles_are_those_of_the_last_word_about_each_reading(
+    rounds: list[tuple[list[tuple[int, int, float | None]], bool]],
+) -> None:
+    """Whatever came when, and wherever it is: in logs, in segments, or in both."""
+    steps = steps_of(run_rows("0", JOBS))
+    known: dict[tuple[int, int], float] = {}
+    seen: set[tuple[int, int]] = set()
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patched:
+        patched.setattr(compaction, "_SMALL_BYTES", 0)
+        with open_store(Path(folder, "store")) as opened:
+            opened.append(spans=run_rows("0", JOBS))
+            for readings_, compacted in rounds:
+                rows = [
+                    SampleRow(
+                        trace_id=steps[step].trace_id,
+                        span_id=steps[step].span_id,
+                        time_ns=EPOCH + time_s * SECOND,
+                        cpu_cores=value,
+                    )
+                    for step, time_s, value in readings_
+                ]
+                opened.append(samples=rows)
+                for step, time_s, value in readings_:
+                    seen.add((step, time_s))
+                    if value is not None:
+                        known[step, time_s] = value
+                if compacted:
+                    opened.compact()
+            found = opened.sample_quantiles(quantiles=[0.0, 0.3, 1.0], metrics=["cpu_cores"]).to_pylist()
+
+    expected = []
+    for step in sorted({step for step, _ in seen}):
+        values = [value for (owner, _), value in known.items() if owner == step]
+        quantiles = np.quantile(values, [0.0, 0.3, 1.0]).tolist() if values else None
+        expected.append((steps[step].name, sum(owner == step for owner, _ in seen), quantiles))
+    assert [(row["step"], row["samples"], row["cpu_cores"]) for row in found] == [
+        (name, count, None if quantiles is None else pytest.approx(quantiles)) for name, count, quantiles in expected
+    ]
