@@ -23,6 +23,7 @@ COMMANDS = {
     "analyze": ("analyze", "where the time of a pipeline goes"),
     "size": ("size", "how much memory and CPU its jobs need, and which runner is enough"),
     "regressions": ("regressions", "what got slower, since which commit"),
+    "simulate": ("simulate", "makespan and cost of runs that nobody has run yet"),
     "optimize": ("optimize", "findings and a verified patch for a workflow file"),
     "demo": ("demo", "the whole loop on a real project"),
     "doctor": ("doctor", "what is missing here"),

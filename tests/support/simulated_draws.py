@@ -9,11 +9,11 @@ import numpy as np
 from hypothesis import strategies as st
 
 from makespan_optimizer.simulation.draws import Draws, Floats
-from makespan_optimizer.simulation.shape import JobShape, PipelineShape, StartsWhen
+from makespan_optimizer.simulation.shape import ConcurrencyGroup, JobShape, PipelineShape, StartsWhen
 
 
-def pipeline(*jobs: JobShape, sees_ancestors: bool = True, keeps_one_pending: bool = True) -> PipelineShape:
-    return PipelineShape("github", "ci.yml", jobs, sees_ancestors, keeps_one_pending)
+def pipeline(*jobs: JobShape, sees_ancestors: bool = True, group: ConcurrencyGroup | None = None) -> PipelineShape:
+    return PipelineShape("github", "ci.yml", jobs, sees_ancestors, group)
 
 
 def draws(

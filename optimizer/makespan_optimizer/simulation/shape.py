@@ -25,11 +25,25 @@ class StartsWhen(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class ConcurrencyGroup:
+    """Jobs, or whole runs, of which one runs at a time.
+
+    Attributes:
+        cancels: Whether a newcomer cancels the one that runs.
+        keeps_one_pending: Whether one waits, and a newer one cancels it (GitHub); else all wait (GitLab).
+    """
+
+    name: str
+    cancels: bool = False
+    keeps_one_pending: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class JobShape:
     """One job, or one leg of a matrix.
 
     Attributes:
-        name: Unique in the pipeline: the label the provider shows.
+        name: Unique in the pipeline: its id, with the values of its leg.
         job_id: The key in the file, which the legs of a matrix share.
         needs: Ids of the jobs whose legs must all have ended before it starts.
         starts_when: See there.
@@ -40,8 +54,9 @@ class JobShape:
         retries: How often it is tried again after a failure.
         fail_fast: Whether a failure of one leg cancels the other legs of the same job.
         max_parallel: Legs of the job that run at once; None without a limit.
-        group: Concurrency group: one job of it runs at a time; None without one.
-        cancels_group: Whether it cancels the job of its group that runs.
+        never_runs: Whether the file says that it never does.
+        aliases: Other names under which a run may have recorded it.
+        calls: Whether it stands for all jobs of a pipeline it calls, recorded as `NAME / job`.
     """
 
     name: str
@@ -49,14 +64,16 @@ class JobShape:
     needs: tuple[str, ...] = ()
     starts_when: StartsWhen = StartsWhen.SUCCESS
     conditional: bool = False
+    never_runs: bool = False
     labels: tuple[str, ...] | None = None
     timeout_s: float | None = None
     failure_tolerated: bool = False
     retries: int = 0
     fail_fast: bool = False
     max_parallel: int | None = None
-    group: str | None = None
-    cancels_group: bool = False
+    group: ConcurrencyGroup | None = None
+    aliases: tuple[str, ...] = ()
+    calls: bool = False
 
     def __post_init__(self) -> None:
         if self.retries < 0:
@@ -76,10 +93,7 @@ class PipelineShape:
         file: As the user gave it, for messages.
         jobs: Every leg of every job.
         sees_ancestors: Whether conditions look at all jobs before a job (GitHub), or only at those it needs (GitLab).
-        keeps_one_pending: Whether a concurrency group holds one waiting job, and a newer one cancels it (GitHub), or
-            all of them wait (GitLab).
         group: Concurrency group of whole runs; None without one, or where it differs from run to run.
-        cancels_group: Whether a run cancels the one of its group that is under way.
         unexpanded: Ids of matrix jobs whose legs only a run decides.
         notes: What the file says and the simulation leaves out, one sentence each.
     """
@@ -88,9 +102,7 @@ class PipelineShape:
     file: str
     jobs: tuple[JobShape, ...]
     sees_ancestors: bool = True
-    keeps_one_pending: bool = True
-    group: str | None = None
-    cancels_group: bool = False
+    group: ConcurrencyGroup | None = None
     unexpanded: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
     _legs: Mapping[str, tuple[int, ...]] = field(init=False, repr=False, compare=False)
@@ -125,7 +137,7 @@ class PipelineShape:
             if job.job_id != job_id:
                 jobs.append(job)
             elif job is first:
-                jobs += [replace(first, name=name) for name in names]
+                jobs += [replace(first, name=name, aliases=()) for name in names]
         return replace(self, jobs=tuple(jobs), unexpanded=self.unexpanded - {job_id})
 
 

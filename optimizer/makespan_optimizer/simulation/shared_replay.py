@@ -14,7 +14,7 @@ from enum import IntEnum
 import numpy as np
 
 from makespan_optimizer.simulation.draws import Draws, Floats, JobState, Replays
-from makespan_optimizer.simulation.shape import PipelineShape, StartsWhen
+from makespan_optimizer.simulation.shape import ConcurrencyGroup, PipelineShape, StartsWhen
 from makespan_optimizer.simulation.waiting_lines import ENDED, RUNNING, WAITING, Group, Pool, RunUnderWay, Waiter
 
 
@@ -140,7 +140,7 @@ class _Play:
     # Whole runs
 
     def _arrive(self, run: RunUnderWay, now_s: float) -> None:
-        if self._shape.group is None or self._enter(self._run_group, (run, -1), self._shape.cancels_group, now_s):
+        if self._shape.group is None or self._enter(self._run_group, (run, -1), self._shape.group, now_s):
             self._begin_run(run)
 
     def _begin_run(self, run: RunUnderWay) -> None:
@@ -176,22 +176,22 @@ class _Play:
         self._pass_group(run, job, now_s)
 
     def _pass_group(self, run: RunUnderWay, job: int, now_s: float) -> None:
-        shape = self._shape.jobs[job]
-        if shape.group is None or self._enter(self._group(run, shape.group), (run, job), shape.cancels_group, now_s):
+        group = self._shape.jobs[job].group
+        if group is None or self._enter(self._group(run, group.name), (run, job), group, now_s):
             self._queue(run, job, now_s)
 
     def _group(self, run: RunUnderWay, name: str) -> Group:
         return (self._groups if self._shares else run.groups).setdefault(name, Group())
 
-    def _enter(self, group: Group, waiter: Waiter, cancels: bool, now_s: float) -> bool:
+    def _enter(self, group: Group, waiter: Waiter, rules: ConcurrencyGroup, now_s: float) -> bool:
         """Whether the group is free for it; otherwise it waits there."""
         if group.holder is None:
             group.holder = waiter
             return True
-        if self._shape.keeps_one_pending and group.pending:
+        if rules.keeps_one_pending and group.pending:
             self._drop(*group.pending.popleft(), now_s)
         group.pending.append(waiter)
-        if cancels:
+        if rules.cancels:
             # Its end lets on what waits.
             self._drop(*group.holder, now_s)
         return False
@@ -310,7 +310,7 @@ class _Play:
         """Let the next one of its group and of its matrix on."""
         shape = self._shape.jobs[job]
         if shape.group is not None:
-            group = self._group(run, shape.group)
+            group = self._group(run, shape.group.name)
             if group.holder == (run, job):
                 self._leave(group, now_s)
             elif (run, job) in group.pending:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from makespan_optimizer.simulation.draws import JobState, within_timeouts
-from makespan_optimizer.simulation.shape import JobShape, PipelineShape, StartsWhen
+from makespan_optimizer.simulation.shape import ConcurrencyGroup, JobShape, PipelineShape, StartsWhen
 from makespan_optimizer.simulation.shared_replay import play_shared
 from makespan_optimizer.simulation.unlimited_replay import play_unlimited
 from support.simulated_draws import any_draws, draws, pipeline, pipelines
@@ -95,6 +95,6 @@ def test_a_timeout_ends_a_job_as_failed() -> None:
 
 
 def test_jobs_that_share_a_group_are_refused() -> None:
-    shape = pipeline(JobShape("a", "a", group="deploy"))
+    shape = pipeline(JobShape("a", "a", group=ConcurrencyGroup("deploy")))
     with pytest.raises(ValueError, match="one by one"):
         play_unlimited(shape, draws([[1]]))

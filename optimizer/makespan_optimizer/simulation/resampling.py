@@ -1,0 +1,132 @@
+"""Draws simulated runs from recorded ones.
+
+A simulated run takes its residuals (durations over the level of their time), failures, conditions and delays from one
+recorded run, all jobs together: so slow machines, cold caches and broken commits stay as common as they were, and
+stay together. What that run does not tell of a job (it was skipped, cancelled, not there yet) comes from another one
+that does. With few runs their combinations cannot be told from chance: each job is then drawn for itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from zlib import crc32
+
+import numpy as np
+
+from makespan_model.errors import InputError
+from makespan_optimizer.simulation.draws import Draws, Floats, Indices, within_timeouts
+from makespan_optimizer.simulation.observations import Observations
+from makespan_optimizer.simulation.shape import PipelineShape
+
+FEWEST_JOINT_RUNS = 10
+"""Recorded runs from which on whole runs are drawn: with fewer, a correlation of 0.6 between two jobs is within what
+chance gives (5 % point of r for n = 10: 0.63; Fisher, Statistical Methods for Research Workers, table V.A)."""
+
+
+def unknown_jobs(shape: PipelineShape, observations: Observations, assumed_s: Mapping[str, float]) -> list[str]:
+    """Names of jobs of which no run tells a duration and nobody assumed one; a job that never ran is not among them."""
+    return [
+        job.name
+        for column, job in enumerate(shape.jobs)
+        if np.isnan(observations.level_s[column])
+        and not job.never_runs
+        and assumption(job.name, job.job_id, assumed_s) is None
+        and not never_let(observations.let[:, column])
+    ]
+
+
+def never_let(let: Floats) -> bool:
+    """Whether a job's own condition kept it from running in every run that tells."""
+    known = let[~np.isnan(let)]
+    return len(known) > 0 and not np.any(known > 0)
+
+
+def assumption(name: str, job_id: str, assumed_s: Mapping[str, float]) -> float | None:
+    """Seconds assumed of a job, by its name or its id."""
+    return assumed_s.get(name, assumed_s.get(job_id))
+
+
+def draw_runs(
+    shape: PipelineShape,
+    observations: Observations,
+    count: int,
+    seed: int,
+    *,
+    assumed_s: Mapping[str, float],
+    startup_s: Mapping[str, float],
+) -> Draws:
+    """Draw simulated runs; the same seed gives the same draws, and a job the same ones in whatever pipeline it is.
+
+    Args:
+        shape: The pipeline.
+        observations: Of the same jobs.
+        count: How many.
+        seed: 0 or more.
+        assumed_s: Fixed durations by job name or id, which win over what was recorded; such a job never fails.
+        startup_s: Start-up of runners by label, for pools.
+
+    Raises:
+        InputError: Nothing is known of a job.
+    """
+    unknown = unknown_jobs(shape, observations, assumed_s)
+    if unknown:
+        raise InputError(f"{shape.file}: no recorded run tells how long these jobs take: {', '.join(unknown)}")
+    recorded, jobs = len(observations.tail_s), len(shape.jobs)
+    attempts = 1 + max((job.retries for job in shape.jobs), default=0)
+    chooser = np.random.default_rng([seed, 0])
+    rows = chooser.integers(0, max(recorded, 1), count)
+    runs = np.ones((count, jobs), dtype=np.bool_)
+    duration_s, delay_s = np.zeros((attempts, count, jobs)), np.zeros((count, jobs))
+    fails, starts_s = np.zeros((attempts, count, jobs), dtype=np.bool_), np.zeros((count, jobs))
+    for column, job in enumerate(shape.jobs):
+        # A generator for each job: what one of them draws moves no other.
+        random = np.random.default_rng([seed, 1, crc32(job.name.encode())])
+        wanted = rows if recorded >= FEWEST_JOINT_RUNS else random.integers(0, max(recorded, 1), count)
+        if job.never_runs:
+            runs[:, column] = False
+        elif recorded:
+            runs[:, column] = _drawn(observations.let[:, column], wanted, random, 1.0) > 0
+        delay_s[:, column] = _drawn(_delays_s(observations, shape, column), wanted, random, 0.0)
+        starts_s[:, column] = next((startup_s[label] for label in job.labels or () if label in startup_s), 0.0)
+        fixed_s = assumption(job.name, job.job_id, assumed_s)
+        if fixed_s is not None:
+            duration_s[:, :, column] = fixed_s
+            if not job.never_runs and never_let(observations.let[:, column]):
+                runs[:, column] = True  # Who assumes a time of it wants it to run.
+        elif not np.isnan(observations.level_s[column]):
+            ratio = observations.ratio[:, column]
+            for attempt in range(job.retries + 1):
+                tried = wanted if not attempt else random.integers(0, recorded, count)
+                at = _places(ratio, tried, random)
+                duration_s[attempt, :, column] = ratio[at] * observations.level_s[column]
+                fails[attempt, :, column] = observations.failed[at, column] > 0
+    tail_s = observations.tail_s[rows] if recorded else np.zeros(count)
+    return within_timeouts(shape, Draws(runs, duration_s, fails, delay_s, starts_s, tail_s))
+
+
+def _places(values: Floats, wanted: Indices, random: np.random.Generator) -> Indices:
+    """The wanted rows, with those that hold no value replaced by random ones that do; some must."""
+    known = np.flatnonzero(~np.isnan(values))
+    instead = known[random.integers(0, len(known), len(wanted))]
+    found: Indices = np.where(np.isnan(values[wanted]), instead, wanted)
+    return found
+
+
+def _drawn(values: Floats, wanted: Indices, random: np.random.Generator, otherwise: float) -> Floats:
+    if np.all(np.isnan(values)):
+        return np.full(len(wanted), otherwise)
+    found: Floats = values[_places(values, wanted, random)]
+    return found
+
+
+def _delays_s(observations: Observations, shape: PipelineShape, column: int) -> Floats:
+    """A job's own delays; where no run tells them, those of the jobs that ask for the same runner."""
+    own = observations.delay_s[:, column]
+    if not np.all(np.isnan(own)):
+        return own
+    alike = [other for other, job in enumerate(shape.jobs) if job.labels == shape.jobs[column].labels]
+    found = observations.delay_s[:, alike]
+    counts = np.count_nonzero(~np.isnan(found), axis=1)
+    sums = np.nansum(found, axis=1)
+    means: Floats = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+    return means
