@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from makespan_analytics.sizing.cpu_demand import MOST_RUNS, Demand
+from makespan_analytics.sizing.level_changes import Floats
 from makespan_model.records import JobRun, PipelineRun, Result, Sample, StepRun, pooled_path
 
 SamplesOf = Callable[[PipelineRun, JobRun, StepRun], Sequence[Sample]]
@@ -40,59 +42,81 @@ class Observation:
     steps: tuple[StepRun, ...]
 
 
-def step_observations(
-    runs: Sequence[PipelineRun], samples_of: SamplesOf | None = None
-) -> dict[tuple[str, str], list[Observation]]:
-    """Runs of each step by job id and pooled path, oldest first; see `_counts` for those left out.
+@dataclass(frozen=True, slots=True)
+class Observations:
+    """Every run of every step and job, oldest first.
+
+    Runs that were cut short are left out: they tell too little of what they would have used, unless memory is what
+    cut them.
+
+    Attributes:
+        of_steps: By job id and pooled path.
+        of_jobs: By job id, matrix legs pooled.
+    """
+
+    of_steps: dict[tuple[str, str], list[Observation]]
+    of_jobs: dict[str, list[Observation]]
+
+
+def observations(runs: Sequence[PipelineRun], samples_of: SamplesOf | None = None) -> Observations:
+    """What the steps and jobs of a pipeline used.
+
+    Of a job, steps one after another need the largest peak, steps side by side the sum. A step of `makespan run` inside
+    another step (an agent's shell) is part of that one and not counted twice.
 
     Args:
         runs: Oldest first.
         samples_of: Where readings come from; without it CPU is the flat mean of its total.
     """
-    found: dict[tuple[str, str], list[Observation]] = defaultdict(list)
-    for run, curve_of in _with_curves(runs, samples_of):
+    of_steps: dict[tuple[str, str], list[Observation]] = defaultdict(list)
+    of_jobs: dict[str, list[Observation]] = defaultdict(list)
+    paths: dict[str, str] = {}
+    # Cores follow the newest runs, older ones need no curve.
+    for age, run in zip(range(len(runs) - 1, -1, -1), runs, strict=True):
         for job in run.jobs:
+            seen: list[_Seen] = []
             for step in job.steps:
-                if _counts(step):
-                    peak, curve = _peak(step), curve_of(job, step)
-                    demand = None if curve is None else Demand(curve.cores, np.diff(curve.edges_s), curve.sampled)
-                    one = Observation(run.identity.run_id, step.duration_s, peak, demand, (step,))
-                    found[job.job_id, pooled_path(step.path)].append(one)
-    return dict(found)
+                if step.result is not Result.SUCCESS and not was_killed_for_memory(step):
+                    continue
+                path = paths.get(step.path)
+                if path is None:
+                    path = paths[step.path] = pooled_path(step.path)
+                curve = None
+                if age < MOST_RUNS:
+                    curve = _curve(step, samples_of(run, job, step) if samples_of else ())
+                one = _Seen(step, path, _peak(step), curve)
+                seen.append(one)
+                demand = None if curve is None else Demand(curve.cores, _differences(curve.edges_s), curve.sampled)
+                of_steps[job.job_id, path].append(
+                    Observation(run.identity.run_id, step.duration_s, one.peak, demand, (step,))
+                )
+            if seen:
+                of_jobs[job.job_id].append(_of_job(run, job, seen))
+    return Observations(dict(of_steps), dict(of_jobs))
+
+
+def step_observations(
+    runs: Sequence[PipelineRun], samples_of: SamplesOf | None = None
+) -> dict[tuple[str, str], list[Observation]]:
+    """The part of `observations` that is about steps."""
+    return observations(runs, samples_of).of_steps
 
 
 def job_observations(runs: Sequence[PipelineRun], samples_of: SamplesOf | None = None) -> dict[str, list[Observation]]:
-    """Runs of each job by its id, matrix legs pooled, oldest first.
-
-    Steps one after another need the largest peak, steps side by side the sum. A step of `makespan run` inside another
-    step (an agent's shell) is part of that one and not counted twice.
-    """
-    found: dict[str, list[Observation]] = defaultdict(list)
-    for run, curve_of in _with_curves(runs, samples_of):
-        for job in run.jobs:
-            steps = _outermost([step for step in job.steps if _counts(step)])
-            if steps:
-                curves = [curve for step in steps if (curve := curve_of(job, step)) is not None]
-                found[job.job_id].append(
-                    Observation(
-                        run.identity.run_id, job.duration_s, _combined_peak(steps), _combined_demand(curves), steps
-                    )
-                )
-    return dict(found)
+    """The part of `observations` that is about jobs."""
+    return observations(runs, samples_of).of_jobs
 
 
-def _with_curves(
-    runs: Sequence[PipelineRun], samples_of: SamplesOf | None
-) -> Iterable[tuple[PipelineRun, Callable[[JobRun, StepRun], _Curve | None]]]:
-    """Each run with what gives the curve of its steps: cores follow the newest runs, older ones need none."""
-    for age, run in zip(range(len(runs) - 1, -1, -1), runs, strict=True):
-
-        def curve_of(job: JobRun, step: StepRun, run: PipelineRun = run, age: int = age) -> _Curve | None:
-            if age >= MOST_RUNS:
-                return None
-            return _curve(step, samples_of(run, job, step) if samples_of else ())
-
-        yield run, curve_of
+def _of_job(run: PipelineRun, job: JobRun, seen: list[_Seen]) -> Observation:
+    outermost = _outermost(seen)
+    curves = [one.curve for one in outermost if one.curve is not None]
+    return Observation(
+        run.identity.run_id,
+        job.duration_s,
+        _combined_peak(outermost),
+        _combined_demand(curves),
+        tuple([one.step for one in outermost]),
+    )
 
 
 def was_killed_for_memory(step: StepRun) -> bool:
@@ -100,17 +124,13 @@ def was_killed_for_memory(step: StepRun) -> bool:
     return bool(step.usage.oom_kills)
 
 
-def _counts(step: StepRun) -> bool:
-    """Runs that were cut short tell too little of what they would have used, unless memory is what cut them."""
-    return step.result is Result.SUCCESS or was_killed_for_memory(step)
-
-
 def _peak(step: StepRun) -> float | None:
-    peak = step.usage.memory_peak_bytes
+    usage = step.usage
+    peak = usage.memory_peak_bytes
     if peak is None or peak <= 0:
         return None
-    if was_killed_for_memory(step):
-        had = max(peak, step.usage.memory_limit_bytes or 0)
+    if usage.oom_kills:
+        had = max(peak, usage.memory_limit_bytes or 0)
         return max(had * _OOM_GROWTH, had + _OOM_GROWTH_BYTES)
     return float(peak)
 
@@ -119,19 +139,30 @@ def _peak(step: StepRun) -> float | None:
 class _Curve:
     """Cores between edges, which are seconds since the epoch of the run's clock; one more edge than cores."""
 
-    edges_s: np.ndarray[tuple[int], np.dtype[np.float64]]
-    cores: np.ndarray[tuple[int], np.dtype[np.float64]]
+    edges_s: Floats
+    cores: Floats
     sampled: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A step run that counts, its pooled path, and what it used."""
+
+    step: StepRun
+    path: str
+    peak: float | None
+    curve: _Curve | None
+
+
 def _curve(step: StepRun, samples: Sequence[Sample]) -> _Curve | None:
-    total_s, offered = step.usage.cpu_s, step.usage.offered_cores
+    total_s, duration_s = step.usage.cpu_s, step.duration_s
     inside = [sample for sample in samples if step.start_ns < sample.time_ns]
-    if not inside or step.duration_s <= 0:
-        if total_s is None or step.duration_s <= 0:
+    if not inside or duration_s <= 0:
+        if total_s is None or duration_s <= 0:
             return None
-        edges = np.array([step.start_ns, step.end_ns]) / 1e9
-        return _Curve(edges, np.array([total_s / step.duration_s]), sampled=False)
+        edges = np.array([step.start_ns / 1e9, step.end_ns / 1e9])
+        return _Curve(edges, np.array([total_s / duration_s]), sampled=False)
+    offered = step.usage.offered_cores
     edges = np.array([step.start_ns, *(sample.time_ns for sample in inside)]) / 1e9
     cores = np.array([max(0.0, sample.cpu_cores) for sample in inside])
     seen_s = float(cores @ np.diff(edges))
@@ -142,29 +173,43 @@ def _curve(step: StepRun, samples: Sequence[Sample]) -> _Curve | None:
     return _Curve(edges, cores, sampled=True)
 
 
-def _outermost(steps: Sequence[StepRun]) -> tuple[StepRun, ...]:
-    def is_inside_another(step: StepRun) -> bool:
-        return pooled_path(step.path) != step.path and any(
-            other is not step and other.start_ns <= step.start_ns and step.end_ns <= other.end_ns for other in steps
+def _differences(edges_s: Floats) -> Floats:
+    lengths_s: Floats = edges_s[1:] - edges_s[:-1]
+    return lengths_s
+
+
+def _outermost(seen: list[_Seen]) -> list[_Seen]:
+    def is_inside_another(one: _Seen) -> bool:
+        return one.path != one.step.path and any(
+            other is not one and other.step.start_ns <= one.step.start_ns and one.step.end_ns <= other.step.end_ns
+            for other in seen
         )
 
-    return tuple(step for step in steps if not is_inside_another(step))
+    return [one for one in seen if not is_inside_another(one)]
 
 
-def _combined_peak(steps: Sequence[StepRun]) -> float | None:
+def _combined_peak(seen: Sequence[_Seen]) -> float | None:
     """The largest sum of peaks of steps that ran at one time: no less than what they needed together."""
-    known = [(step, peak) for step in steps if (peak := _peak(step)) is not None]
+    known = [(one.step.start_ns, max(one.step.end_ns, one.step.start_ns + 1), one.peak) for one in seen if one.peak]
     if not known:
         return None
+    if all(before[1] <= after[0] for before, after in pairwise(known)):
+        return max(peak for _, _, peak in known)
     return max(
-        sum(peak for other, peak in known if other.start_ns <= step.start_ns < max(other.end_ns, other.start_ns + 1))
-        for step, _ in known
+        sum(peak for other_start_ns, end_ns, peak in known if other_start_ns <= start_ns < end_ns)
+        for start_ns, _, _ in known
     )
 
 
 def _combined_demand(curves: Sequence[_Curve]) -> Demand | None:
     if not curves:
         return None
+    if _follow_each_other(curves):
+        return Demand(
+            np.concatenate([curve.cores for curve in curves]),
+            np.concatenate([_differences(curve.edges_s) for curve in curves]),
+            sampled=all(curve.sampled for curve in curves),
+        )
     edges = np.unique(np.concatenate([curve.edges_s for curve in curves]))
     total, is_covered = np.zeros(len(edges) - 1), np.zeros(len(edges) - 1, dtype=bool)
     for curve in curves:
@@ -172,6 +217,13 @@ def _combined_demand(curves: Sequence[_Curve]) -> Demand | None:
         inside = (place >= 0) & (place < len(curve.cores))
         total[inside] += curve.cores[place[inside]]
         is_covered |= inside
-    seconds = np.diff(edges)
+    seconds = _differences(edges)
     # Between two steps the runner is at work for nobody: no demand of the job's.
     return Demand(total[is_covered], seconds[is_covered], sampled=all(curve.sampled for curve in curves))
+
+
+def _follow_each_other(curves: Sequence[_Curve]) -> bool:
+    """Whether each begins after the one before it, as steps one after another do, and has lengths that are told."""
+    if any(before.edges_s[-1] > after.edges_s[0] for before, after in pairwise(curves)):
+        return False
+    return all(bool((curve.edges_s[1:] > curve.edges_s[:-1]).all()) for curve in curves)

@@ -15,8 +15,7 @@ from makespan_analytics.sizing.memory_size import FEWEST_RUNS, HIGHEST_RISK, Mem
 from makespan_analytics.sizing.observations import (
     Observation,
     SamplesOf,
-    job_observations,
-    step_observations,
+    observations,
 )
 from makespan_analytics.sizing.pressure_evidence import PressureEvidence, pressure_evidence
 from makespan_analytics.sizing.resource_flags import ResourceFlags, resource_flags
@@ -113,17 +112,16 @@ def size_pipeline(
     if not runs:
         raise ValueError("sizes need at least one run")
     looked_at = _step_runs(runs)
-    by_step = step_observations(runs, samples_of)
-    by_job = job_observations(runs, samples_of)
+    found_of = observations(runs, samples_of)
     steps = [
-        _size(job_id, path, found[-1][1].name, by_step.get((job_id, path), []), found, None, highest_risk)
+        _size(job_id, path, found[-1][1].name, found_of.of_steps.get((job_id, path), []), found, None, highest_risk)
         for (job_id, path), found in looked_at.items()
     ]
     of_job: dict[str, list[tuple[str, StepRun]]] = defaultdict(list)
     for (job_id, _), found in looked_at.items():
         of_job[job_id] += found
     jobs = [
-        _size(job_id, None, job_id, by_job.get(job_id, []), found, _machine(runs, job_id), highest_risk)
+        _size(job_id, None, job_id, found_of.of_jobs.get(job_id, []), found, _machine(runs, job_id), highest_risk)
         for job_id, found in of_job.items()
     ]
     return PipelineSizes(
@@ -133,11 +131,16 @@ def size_pipeline(
 
 def _step_runs(runs: Sequence[PipelineRun]) -> dict[tuple[str, str], list[tuple[str, StepRun]]]:
     found: dict[tuple[str, str], list[tuple[str, StepRun]]] = defaultdict(list)
+    paths: dict[str, str] = {}
     for run in runs:
+        run_id = run.identity.run_id
         for job in run.jobs:
             for step in job.steps:
                 if step.result is not Result.SKIP:
-                    found[job.job_id, pooled_path(step.path)].append((run.identity.run_id, step))
+                    path = paths.get(step.path)
+                    if path is None:
+                        path = paths[step.path] = pooled_path(step.path)
+                    found[job.job_id, path].append((run_id, step))
     return dict(found)
 
 
@@ -165,16 +168,16 @@ def _size(
     job_id: str,
     step_path: str | None,
     name: str,
-    observations: Sequence[Observation],
+    observed: Sequence[Observation],
     step_runs: Sequence[tuple[str, StepRun]],
     machine: _Machine | None,
     highest_risk: float,
 ) -> Size:
-    measured = [one for one in observations if one.peak_bytes is not None]
+    measured = [one for one in observed if one.peak_bytes is not None]
     peaks = np.array([one.peak_bytes for one in measured], dtype=np.float64)
     durations_s = np.array([one.duration_s for one in measured], dtype=np.float64)
-    demands = [one.demand for one in observations if one.demand is not None]
-    newest = observations[-1].steps if observations else tuple(step for _, step in step_runs[-1:])
+    demands = [one.demand for one in observed if one.demand is not None]
+    newest = observed[-1].steps if observed else tuple(step for _, step in step_runs[-1:])
     offered_cores = min((cores for step in newest if (cores := step.usage.offered_cores) is not None), default=None)
     offered_memory = min(
         (size for step in newest if (size := step.usage.offered_memory_bytes) is not None), default=None
@@ -187,7 +190,7 @@ def _size(
         job_id=job_id,
         step_path=step_path,
         name=name,
-        runs=len(observations),
+        runs=len(observed),
         memory=memory,
         cpu=cpu,
         offered_memory_bytes=offered_memory,

@@ -39,25 +39,37 @@ class PressureEvidence:
 
 def pressure_evidence(steps: Iterable[tuple[str, StepRun]]) -> PressureEvidence:
     """The evidence of step runs, each with the id of its pipeline run."""
-    found = list(steps)
-    oom = [was_killed_for_memory(step) for _, step in found]
-    killed = [step.exit_code == KILLED_EXIT_CODE and not step.usage.oom_kills for _, step in found]
-    counted = [step for _, step in found if step.usage.throttled_s is not None]
-    held_back_s = sum(step.usage.throttled_s or 0.0 for step in counted)
-    used_s = sum(step.usage.cpu_s or 0.0 for step in counted)
+    runs = oom = killed = at_limit = counted = throttled = waiting = 0
+    held_back_s = used_s = 0.0
+    run_ids: list[str] = []
+    # One pass over attributes: there are thousands of step runs, and hardly any of them has something to say.
+    for run_id, step in steps:
+        runs += 1
+        usage = step.usage
+        if was_killed_for_memory(step):
+            oom += 1
+            run_ids.append(run_id)
+        else:
+            if step.exit_code == KILLED_EXIT_CODE:
+                killed += 1
+                run_ids.append(run_id)
+            at_limit += bool(usage.memory_max_events)
+        if usage.throttled_s is not None:
+            counted += 1
+            held_back_s += usage.throttled_s
+            used_s += usage.cpu_s or 0.0
+            throttled += _is_felt(usage.throttled_s, step)
+        waiting += _is_felt(usage.memory_pressure_s, step)
+    asked_s = held_back_s + used_s
     return PressureEvidence(
-        runs=len(found),
-        oom_runs=sum(oom),
-        killed_runs=sum(killed),
-        at_limit_runs=sum(
-            bool(step.usage.memory_max_events) and not was for (_, step), was in zip(found, oom, strict=True)
-        ),
-        throttled_runs=sum(_is_felt(step.usage.throttled_s, step) for step in counted),
-        throttled_ratio=held_back_s / (held_back_s + used_s)
-        if held_back_s + used_s > 0
-        else (0.0 if counted else None),
-        memory_pressure_runs=sum(_is_felt(step.usage.memory_pressure_s, step) for _, step in found),
-        run_ids=tuple(run_id for (run_id, _), one, two in zip(found, oom, killed, strict=True) if one or two),
+        runs=runs,
+        oom_runs=oom,
+        killed_runs=killed,
+        at_limit_runs=at_limit,
+        throttled_runs=throttled,
+        throttled_ratio=held_back_s / asked_s if asked_s > 0 else (0.0 if counted else None),
+        memory_pressure_runs=waiting,
+        run_ids=tuple(run_ids),
     )
 
 
