@@ -1,9 +1,9 @@
 """When a running pipeline will end, told from how earlier runs went on.
 
 Every earlier run is a scenario: what has ended in the running one stays as it is, what is under way takes as long as
-it did then (of the runs in which it took longer than it has taken already), and what has not begun follows through
-that run's graph with its gaps and durations. The ends of all scenarios are the forecast: no law is assumed, and what
-belongs together (a slow runner, a large change) stays together.
+it did then (where it has taken longer already, as in one of the runs in which it took longer), and what has not begun
+follows through that run's graph with its gaps and durations. The ends of all scenarios are the forecast: no law is
+assumed, and what belongs together (a slow runner, a large change) stays together.
 """
 
 from __future__ import annotations
@@ -63,80 +63,78 @@ def remaining_time(running: PipelineRun, history: Sequence[PipelineRun], now_ns:
     ]
     if len(scenarios) < FEWEST_RUNS:
         return None
-    longest_ns = _longest_ns(scenarios)
-    told = [_told_by(run, begun, longest_ns, now_ns) for run in scenarios]
-    ends_ns = [one.end_ns for one in told if not one.is_overtaken]
-    if len(ends_ns) < FEWEST_RUNS:
-        # Nearly every scenario is overtaken: what is left of them all tells more than the few longest alone.
-        ends_ns = [one.end_ns for one in told]
-    overdue = {name for one in told for name in one.overdue}
-    deciles = quantiles(ends_ns, n=10, method="inclusive")
-    return RemainingTime(round(deciles[4]), round(deciles[0]), round(deciles[8]), len(ends_ns), tuple(sorted(overdue)))
+    left_ns, overdue = _left_ns(scenarios, begun, now_ns)
+    ends_ns = [
+        _end_ns(run, begun, {name: lefts[place] for name, lefts in left_ns.items()}, running.start_ns, now_ns)
+        for place, run in enumerate(scenarios)
+    ]
+    # Ranks over one more than there are scenarios: the run is one more of them.
+    deciles = [max(now_ns, round(end_ns)) for end_ns in quantiles(ends_ns, n=10, method="exclusive")]
+    return RemainingTime(deciles[4], deciles[0], deciles[8], len(ends_ns), overdue)
 
 
-_Steps = Mapping[tuple[str, str], int]
-
-
-@dataclass(frozen=True, slots=True)
-class _Told:
-    """The end by one scenario; whether a step under way has already outlasted it; jobs that outlast them all."""
-
-    end_ns: int
-    is_overtaken: bool
-    overdue: tuple[str, ...]
-
-
-def _told_by(run: PipelineRun, begun: Mapping[str, JobRun], longest_ns: _Steps, now_ns: int) -> _Told:
+def _end_ns(
+    run: PipelineRun, begun: Mapping[str, JobRun], left_ns: Mapping[str, int], start_ns: int, now_ns: int
+) -> int:
+    """The end as one scenario tells it: what has not begun follows through its graph."""
     before = predecessors(run)
     jobs = {job.name: job for job in run.jobs}
     ends_ns: dict[str, int] = {}
-    overdue: list[str] = []
-    overtaken = False
     for name in topological_order(before):
         then, now = jobs[name], begun.get(name)
         if now is None:
             ready_then_ns = max((other.end_ns for other in before[name]), default=run.start_ns)
-            ready_ns = max((ends_ns[other.name] for other in before[name]), default=now_ns)
-            start_ns = max(ready_ns + max(0, then.start_ns - ready_then_ns), now_ns)
-            ends_ns[name] = start_ns + (then.end_ns - then.start_ns)
-        elif now.state is None:
-            ends_ns[name] = now.end_ns
+            ready_ns = max((ends_ns[other.name] for other in before[name]), default=start_ns)
+            begins_ns = max(ready_ns + max(0, then.start_ns - ready_then_ns), now_ns)
+            ends_ns[name] = begins_ns + (then.end_ns - then.start_ns)
         else:
-            left_ns, is_overtaken, is_overdue = _left_ns(then, now, longest_ns, now_ns)
-            overtaken |= is_overtaken and not is_overdue
-            overdue += [name] if is_overdue else []
-            ends_ns[name] = now_ns + left_ns
+            ends_ns[name] = now.end_ns if now.state is None else now_ns + left_ns[name]
     after_jobs_ns = max(0, run.end_ns - max(job.end_ns for job in jobs.values()))
-    end_ns = max(ends_ns.values(), default=now_ns) + after_jobs_ns
-    return _Told(max(end_ns, now_ns), overtaken, tuple(overdue))
+    return max(max(ends_ns.values(), default=now_ns) + after_jobs_ns, now_ns)
 
 
-def _left_ns(then: JobRun, now: JobRun, longest_ns: _Steps, now_ns: int) -> tuple[int, bool, bool]:
-    """What is left of a job under way; whether its step has outlasted the one of then, and that of every run."""
+def _left_ns(
+    scenarios: Sequence[PipelineRun], begun: Mapping[str, JobRun], now_ns: int
+) -> tuple[dict[str, list[int]], tuple[str, ...]]:
+    """What is left of each job under way by each scenario; and jobs in which a step takes longer than in any.
+
+    Where a scenario's step was over by now, those that took longer stand in, spread evenly: the other jobs of the
+    scenario still tell something. With many jobs side by side, hardly any scenario is slower in all of them.
+    """
+    then_jobs = [{job.name: job for job in run.jobs} for run in scenarios]
+    found: dict[str, list[int]] = {}
+    overdue: list[str] = []
+    for name, now in begun.items():
+        if now.state is None:
+            continue
+        elapsed_ns = max(0, now_ns - max((step.end_ns for step in now.steps), default=now.start_ns))
+        stretches = [_stretch(jobs[name], now) for jobs in then_jobs]
+        longer = sorted(
+            planned_ns - elapsed_ns + rest_ns for planned_ns, rest_ns in stretches if planned_ns > elapsed_ns
+        )
+        if not longer:
+            overdue.append(name)
+            found[name] = [round(elapsed_ns * _OVERDUE_RATIO) + rest_ns for _, rest_ns in stretches]
+            continue
+        overtaken = sum(planned_ns <= elapsed_ns for planned_ns, _ in stretches)
+        stand_ins = iter([longer[(2 * place + 1) * len(longer) // (2 * overtaken)] for place in range(overtaken)])
+        found[name] = [
+            planned_ns - elapsed_ns + rest_ns if planned_ns > elapsed_ns else next(stand_ins)
+            for planned_ns, rest_ns in stretches
+        ]
+    return found, tuple(sorted(overdue))
+
+
+def _stretch(then: JobRun, now: JobRun) -> tuple[int, int]:
+    """What the step that is under way took then, and what of the job came after it.
+
+    After the last step comes the job's own end; of a job whose steps nobody recorded, that is all of it.
+    """
     ended = {pooled_path(step.path) for step in now.steps}
-    to_come = [step for step in _in_order(then) if pooled_path(step.path) not in ended]
-    tail_ns = then.end_ns - max((step.end_ns for step in then.steps), default=then.start_ns)
-    if not to_come:
-        return max(0, tail_ns), False, False
-    current = to_come[0]
-    since_ns = max((step.end_ns for step in now.steps), default=now.start_ns)
-    elapsed_ns = max(0, now_ns - since_ns)
-    planned_ns = current.end_ns - current.start_ns
-    rest_ns = max(0, then.end_ns - current.end_ns)
-    is_overdue = elapsed_ns > longest_ns[now.name, pooled_path(current.path)]
-    if is_overdue:
-        return round(elapsed_ns * _OVERDUE_RATIO) + rest_ns, True, True
-    return max(0, planned_ns - elapsed_ns) + rest_ns, elapsed_ns > planned_ns, False
-
-
-def _longest_ns(runs: Sequence[PipelineRun]) -> _Steps:
-    longest: dict[tuple[str, str], int] = {}
-    for run in runs:
-        for job in run.jobs:
-            for step in job.steps:
-                key = (job.name, pooled_path(step.path))
-                longest[key] = max(longest.get(key, 0), step.end_ns - step.start_ns)
-    return longest
+    current = next((step for step in _in_order(then) if pooled_path(step.path) not in ended), None)
+    if current is None:
+        return max(0, then.end_ns - max((step.end_ns for step in then.steps), default=then.start_ns)), 0
+    return current.end_ns - current.start_ns, max(0, then.end_ns - current.end_ns)
 
 
 def _in_order(job: JobRun) -> list[StepRun]:

@@ -55,7 +55,8 @@ def _forecast(running: PipelineRun, now_s: float, history: Sequence[PipelineRun]
 def test_what_has_not_begun_follows_from_the_graph_and_what_has_ended_stays() -> None:
     slow_build = _running(job("build", 0, 20, step("compile", 0, 20), needs=[]))
 
-    assert _forecast(slow_build, 20) == (49, 57, 65)  # 20 + 2 + 5 + 30, two seconds a scenario around it
+    # 20 + 2 + 5 + 30, two seconds a scenario around it; of eleven, one in ten is a fifth of the way to the second.
+    assert _forecast(slow_build, 20) == pytest.approx((47.4, 57, 66.6))
 
 
 def test_a_step_under_way_is_one_of_those_that_took_longer() -> None:
@@ -69,6 +70,37 @@ def test_a_step_under_way_is_one_of_those_that_took_longer() -> None:
     early, middle, _ = _forecast(now, 44)
     assert early >= 45
     assert middle == 51
+
+
+def test_a_job_whose_steps_nobody_recorded_is_one_stretch() -> None:
+    history = [run(job("build", 0, 20 + 2 * number, needs=[]), run_id=str(number)) for number in range(11)]
+    now = _running(_under_way(job("build", 0, 0, needs=[])))
+
+    assert _forecast(now, 10, history)[1] == 30
+    assert _forecast(now, 35, history)[0] >= 35
+
+
+def test_a_job_that_waits_has_waited_since_the_run_began() -> None:
+    history = [run(job("a", 0, 50, needs=[]), job("b", 20, 30, needs=[]), run_id=str(number)) for number in range(5)]
+    now = _running(_under_way(job("a", 0, 0, needs=[])))
+
+    assert _forecast(now, 15, history)[1] == 50  # b starts at 20, not 20 seconds from now.
+    assert _forecast(now, 45, history)[1] == 55
+
+
+def test_scenarios_in_which_one_of_many_jobs_was_faster_still_count() -> None:
+    """Of twenty jobs side by side some was always faster than now."""
+    history = [
+        run(*(job(f"j{leg}", 0, 40 + (number * 7 + leg * 3) % 20, needs=[]) for leg in range(20)), run_id=str(number))
+        for number in range(30)
+    ]
+    now = _running(*(_under_way(job(f"j{leg}", 0, 0, needs=[])) for leg in range(20)))
+
+    found = remaining_time(now, history, _at(45))
+
+    assert found is not None
+    assert (found.scenarios, found.overdue) == (30, ())
+    assert _seconds(found.end_ns) == 59
 
 
 def test_a_step_that_takes_longer_than_ever_is_said_to_be_overdue() -> None:
