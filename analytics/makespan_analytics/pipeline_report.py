@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from makespan_analytics.findings import bottlenecks
 from makespan_analytics.findings.evidence import RECENT_RUNS, CostSummary, Evidence, gather_evidence
 from makespan_analytics.findings.finding import Finding
 from makespan_analytics.findings.producers import PRODUCERS
 from makespan_analytics.findings.ranking import ranked, without_repeats
 from makespan_analytics.flakiness.standings import FlakyStanding
 from makespan_analytics.pipeline_analysis import PipelineAnalysis, comparable_runs
+from makespan_analytics.queueing import starvation
 from makespan_analytics.queueing.starvation import PoolStanding
+from makespan_analytics.regressions import pipeline_changes
 from makespan_analytics.regressions.pipeline_changes import PipelineChanges
+from makespan_analytics.sizing import memory_size
 from makespan_analytics.sizing.observations import SamplesOf
 from makespan_analytics.sizing.pipeline_sizes import PipelineSizes
 from makespan_analytics.what_if.speedups import VirtualSpeedup
 from makespan_model.evidence import TestRun
 from makespan_model.records import PipelineRun
+
+
+@dataclass(frozen=True, slots=True)
+class NotEnough:
+    """An analysis that says nothing for want of data.
+
+    Attributes:
+        what: The analysis.
+        needs: The fewest that it needs, and `of` what.
+        has: How many there are.
+    """
+
+    what: str
+    needs: int
+    has: int
+    of: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +54,7 @@ class PipelineReport:
         pools, costs: Of the last month.
         flaky_steps, flaky_tests, sizes, changes: Of the whole history.
         findings: The most worthwhile first.
+        not_enough: What nothing could be said of, and why.
         tests_known: Whether test results were given; without them nothing is said of single tests.
     """
 
@@ -54,6 +75,7 @@ class PipelineReport:
     changes: PipelineChanges
     costs: CostSummary
     findings: tuple[Finding, ...]
+    not_enough: tuple[NotEnough, ...]
     tests_known: bool
 
 
@@ -70,7 +92,7 @@ def analyze_one(
     Args:
         runs: Of one pipeline, oldest first.
         own_usd_per_hour: Price of an hour of one's own runners, by label.
-        recent_runs: How many of the newest runs say how the pipeline is now.
+        recent_runs: How many of the newest comparable runs say how the pipeline is now.
         samples_of: The readings of a step; None: cores are means of whole steps.
         tests: Test results of these runs; None: nothing is said of tests.
 
@@ -101,8 +123,22 @@ def analyze_one(
         changes=evidence.changes,
         costs=evidence.costs,
         findings=findings_of(evidence),
+        not_enough=tuple(_not_enough(evidence, len(comparable))),
         tests_known=tests is not None,
     )
+
+
+def _not_enough(evidence: Evidence, comparable: int) -> Iterator[NotEnough]:
+    if len(evidence.recent) < bottlenecks.FEWEST_RUNS:
+        yield NotEnough("bottlenecks", bottlenecks.FEWEST_RUNS, len(evidence.recent), "runs")
+    if comparable < pipeline_changes.FEWEST_RUNS:
+        yield NotEnough("regressions", pipeline_changes.FEWEST_RUNS, comparable, "successful runs")
+    queued = [job for run in evidence.lately for job in run.jobs if job.queue_s is not None]
+    if queued and not evidence.pools:
+        yield NotEnough("queueing", starvation.FEWEST_JOBS, len(queued), "jobs of one label with a queue time")
+    measured = max((size.runs for size in evidence.sizes.jobs), default=0)
+    if any(step.profile.cpu_s is not None for step in evidence.analysis.steps) and measured < memory_size.FEWEST_RUNS:
+        yield NotEnough("sizes", memory_size.FEWEST_RUNS, measured, "measured runs of a job")
 
 
 def pipeline_findings(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
-from makespan_model.identity import RunIdentity
+from makespan_collector.store.rows import SpanKind, SpanRow
+from makespan_model.identity import RunIdentity, job_span_id, run_span_id, step_span_id
 from makespan_model.records import JobRun, PipelineRun, Result, StepRun
 from support.pipeline_runs import SECOND, job, run, step
 
@@ -91,3 +93,64 @@ def build_and_test(number: int, chance: random.Random) -> Sequence[JobRun]:
             runner_labels=("ubuntu-latest",),
         ),
     ]
+
+
+def history_rows(runs: Sequence[PipelineRun]) -> list[SpanRow]:
+    """The spans of runs, so that a store gives the same runs back."""
+    return [row for run in runs for row in _rows(run)]
+
+
+def _rows(run: PipelineRun) -> Iterator[SpanRow]:
+    identity = run.identity
+    trace_id = identity.trace_id
+    shared: dict[str, Any] = {
+        "trace_id": trace_id,
+        "provider": identity.provider,
+        "repository": identity.repository,
+        "run_id": identity.run_id,
+        "attempt": identity.attempt,
+        "pipeline": run.pipeline,
+        "ref": run.ref,
+        "commit": run.commit,
+        "event": run.event,
+    }
+    yield SpanRow(
+        span_id=run_span_id(trace_id),
+        kind=SpanKind.RUN,
+        name=run.pipeline,
+        start_ns=run.start_ns,
+        end_ns=run.end_ns,
+        result=run.result,
+        **shared,
+    )
+    for item in run.jobs:
+        of_job = {**shared, "job_id": item.job_id, "job_name": item.name}
+        yield SpanRow(
+            span_id=job_span_id(trace_id, item.name),
+            parent_span_id=run_span_id(trace_id),
+            kind=SpanKind.JOB,
+            name=item.name,
+            start_ns=item.start_ns,
+            end_ns=item.end_ns,
+            result=item.result,
+            needs=item.needs,
+            queued_ns=item.queued_ns,
+            runner_labels=item.runner_labels,
+            **of_job,
+        )
+        for one in item.steps:
+            yield SpanRow(
+                span_id=step_span_id(trace_id, item.name, one.path),
+                parent_span_id=job_span_id(trace_id, item.name),
+                kind=SpanKind.STEP,
+                name=one.name,
+                start_ns=one.start_ns,
+                end_ns=one.end_ns,
+                result=one.result,
+                step_path=one.path,
+                step_kind=one.kind,
+                exit_code=one.exit_code,
+                cpu_user_s=one.usage.cpu_user_s,
+                memory_peak_bytes=one.usage.memory_peak_bytes,
+                **of_job,
+            )

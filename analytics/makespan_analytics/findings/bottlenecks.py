@@ -34,25 +34,31 @@ _ENOUGH_RUNS = 10
 _WAITS_CORES = 0.25
 """A step that uses less than a quarter of one core waits: for the network, a disk, or a timer."""
 _OVERHEAD = "runner overhead"
+_JOB = "job"
 
 
 def find(evidence: Evidence) -> Iterable[Finding]:
     """Findings for everything that saves enough when it takes a quarter less time."""
     if len(evidence.recent) < FEWEST_RUNS:
         return
-    groups: dict[tuple[SegmentKind, str], list[Subject]] = defaultdict(list)
+    has_steps = {job.job_id for run in evidence.recent for job in run.jobs if job.steps}
+    groups: dict[tuple[str, str], list[Subject]] = defaultdict(list)
     for one in evidence.speedups:
-        if one.subject.kind is SegmentKind.STEP:
-            groups[SegmentKind.STEP, one.name or one.subject.step_path or ""].append(one.subject)
-        elif one.subject.kind is SegmentKind.OVERHEAD:
-            groups[SegmentKind.OVERHEAD, _OVERHEAD].append(one.subject)
+        subject = one.subject
+        if subject.kind is SegmentKind.STEP:
+            groups[subject.kind, one.name or subject.step_path or ""].append(subject)
+        elif subject.kind is SegmentKind.OVERHEAD and subject.job_id in has_steps:
+            groups[subject.kind, _OVERHEAD].append(subject)
+        elif subject.kind is SegmentKind.OVERHEAD:
+            # Of an import without steps all of a job is outside of them: that is the job, and no overhead.
+            groups[_JOB, subject.job_id].append(subject)
     scenarios = [dict.fromkeys(members, SPEEDUP) for members in groups.values()]
-    for ((kind, name), members), gain in zip(groups.items(), evidence.what_if.gains(scenarios), strict=True):
+    for ((key, name), members), gain in zip(groups.items(), evidence.what_if.gains(scenarios), strict=True):
         if gain.saved_ratio >= _LEAST_SAVED_RATIO and gain.saved_s >= _LEAST_SAVED_S and gain.low_s > 0:
-            yield _finding(evidence, kind, name, members, gain)
+            yield _finding(evidence, key, name, members, gain)
 
 
-def _finding(evidence: Evidence, kind: SegmentKind, name: str, members: Sequence[Subject], gain: Gain) -> Finding:
+def _finding(evidence: Evidence, key: str, name: str, members: Sequence[Subject], gain: Gain) -> Finding:
     places = {(one.job_id, one.step_path) for one in members}
     standings = [one for one in evidence.analysis.steps if (one.profile.job_id, one.profile.path) in places]
     job_ids = sorted({one.job_id for one in members})
@@ -62,12 +68,12 @@ def _finding(evidence: Evidence, kind: SegmentKind, name: str, members: Sequence
         FindingSubject(
             job_id=sole.job_id if sole else None,
             step_path=sole.step_path if sole else None,
-            key=kind.value,
-            name=name if sole is None or kind is not SegmentKind.STEP else f"{sole.job_id}: {name}",
+            key=key,
+            name=name if sole is None or key != SegmentKind.STEP else f"{sole.job_id}: {name}",
         ),
         # By name, not by place: a step that moves to another job, or into a second one, is the same bottleneck.
-        identity=(kind.value, name),
-        numbers=_numbers(evidence, kind, standings),
+        identity=(key, name),
+        numbers=_numbers(evidence, members, standings),
         effect=Effect(
             makespan_s=gain.saved_s,
             low_s=gain.low_s,
@@ -76,26 +82,30 @@ def _finding(evidence: Evidence, kind: SegmentKind, name: str, members: Sequence
             how=f"a quarter less time, replayed through {len(evidence.recent)} runs; money for its part of its jobs",
         ),
         confidence=_confidence(evidence, gain),
-        advice=_overhead_advice(job_ids) if kind is SegmentKind.OVERHEAD else _advice(name, job_ids, standings),
+        advice=_overhead_advice(evidence, job_ids)
+        if key == SegmentKind.OVERHEAD
+        else _advice(name, job_ids, standings),
         seen=(evidence.recent[0], evidence.recent[-1]),
     )
 
 
-def _numbers(evidence: Evidence, kind: SegmentKind, standings: Sequence[StepStanding]) -> tuple[Measurement, ...]:
+def _numbers(
+    evidence: Evidence, members: Sequence[Subject], standings: Sequence[StepStanding]
+) -> tuple[Measurement, ...]:
     runs = evidence.recent_ids
-    if kind is SegmentKind.OVERHEAD:
-        shares = [one for one in evidence.analysis.others if one.kind is kind]
-    else:
-        shares = [one.share for one in standings if one.share is not None]
+    shares = [one.share for one in standings if one.share is not None]
+    if members[0].kind is SegmentKind.OVERHEAD:
+        of_jobs = {one.job_id for one in members}
+        others = evidence.analysis.others
+        shares = [one for one in others if one.kind is SegmentKind.OVERHEAD and one.job_id in of_jobs]
     found = [
         Measurement("time on the critical path", sum(share.mean_critical_s for share in shares), "s", runs),
         Measurement("part of the makespan", sum(share.share_ratio for share in shares), "ratio", runs),
         Measurement("runs on the critical path", max((share.runs_on_path for share in shares), default=0), "runs"),
         Measurement("runs looked at", len(evidence.recent), "runs"),
     ]
-    if kind is SegmentKind.STEP:
-        longest = max((one.profile.duration_s for one in standings), default=0.0)
-        found.insert(0, Measurement("duration", longest, "s", runs))
+    if standings:
+        found.insert(0, Measurement("duration", max(one.profile.duration_s for one in standings), "s", runs))
     cores = [one.cores_used for one in standings if one.cores_used is not None]
     return (*found, Measurement("cores used", max(cores), "cores", runs)) if cores else tuple(found)
 
@@ -128,6 +138,10 @@ def _advice(name: str, job_ids: Sequence[str], standings: Sequence[StepStanding]
     return f"Split {where} over jobs or give it more cores: it uses {cores:.1f} already."
 
 
-def _overhead_advice(job_ids: Sequence[str]) -> str:
-    jobs = "its job" if len(job_ids) == 1 else f"its {len(job_ids)} jobs"
-    return f"Shorten what {jobs} spend outside of steps: smaller images, fewer service containers, fewer jobs in a row."
+def _overhead_advice(evidence: Evidence, job_ids: Sequence[str]) -> str:
+    shares = [one for one in evidence.analysis.others if one.kind is SegmentKind.OVERHEAD and one.job_id in job_ids]
+    most = max(shares, key=lambda share: share.mean_critical_s).job_id if shares else job_ids[0]
+    above_all = f", {most!r} above all," if len(job_ids) > 1 else ""
+    jobs = repr(most) if len(job_ids) == 1 else f"its {len(job_ids)} jobs"
+    verb = "spends" if len(job_ids) == 1 else "spend"
+    return f"Shorten what {jobs}{above_all} {verb} outside of steps: smaller images, fewer service containers."

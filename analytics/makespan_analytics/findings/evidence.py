@@ -21,14 +21,13 @@ from makespan_analytics.flakiness.outcomes import records_of_steps, records_of_t
 from makespan_analytics.flakiness.standings import FlakyStanding, flaky_standings
 from makespan_analytics.pipeline_analysis import PipelineAnalysis, analyze_pipeline, comparable_runs
 from makespan_analytics.queueing.starvation import PoolStanding, pool_standings
-from makespan_analytics.regressions.history_series import pipeline_series
 from makespan_analytics.regressions.pipeline_changes import PipelineChanges, pipeline_changes
+from makespan_analytics.regressions.record_series import series_of_runs
 from makespan_analytics.sizing.observations import SamplesOf
 from makespan_analytics.sizing.pipeline_sizes import PipelineSizes, size_pipeline
-from makespan_analytics.what_if.speedups import History, VirtualSpeedup, virtual_speedups
-from makespan_collector.store.series import job_series_of, run_series_of, step_series_of
+from makespan_analytics.what_if.speedups import History, VirtualSpeedup
 from makespan_model.evidence import TestRun
-from makespan_model.records import PipelineRun
+from makespan_model.records import PipelineRun, Result
 
 RECENT_RUNS = 20
 """Comparable runs that say how the pipeline is now; older ones may be of another pipeline altogether."""
@@ -156,7 +155,7 @@ def gather_evidence(
     Args:
         runs: Oldest first.
         own_usd_per_hour: As for `cost.job_costs.job_cost`.
-        recent_runs: Runs that say how the pipeline is now.
+        recent_runs: Comparable runs that say how the pipeline is now.
         samples_of: The readings of a step; without it cores are means of whole steps.
         tests: Of these runs; None when nobody looked.
 
@@ -164,27 +163,26 @@ def gather_evidence(
         ValueError: No run was given.
         InputError: The recorded `needs` form a circle.
     """
-    # The newest runs, whatever became of them, and of those the comparable ones: as `makespan analyze --runs` counts.
-    newest = runs[-recent_runs:]
+    newest = newest_with(runs, recent_runs)
     recent = comparable_runs(newest)
     analysis = analyze_pipeline(newest)
     lately = _lately(runs, recent_runs)
     costs = run_costs(lately, own_usd_per_hour)
     pace = runs_per_week(lately)
-    series = pipeline_series(run_series_of(runs), job_series_of(runs), step_series_of(runs))
+    what_if = History(recent)
     return Evidence(
         runs=runs,
         lately=lately,
         recent=recent,
         runs_per_week=pace,
         analysis=analysis,
-        speedups=virtual_speedups(recent),
-        what_if=History(recent),
+        speedups=what_if.speedups(),
+        what_if=what_if,
         pools=pool_standings(lately),
         flaky_steps=flaky_standings(records_of_steps(runs)),
         flaky_tests=flaky_standings(records_of_tests(runs, tests)) if tests else (),
         sizes=size_pipeline(runs, samples_of),
-        changes=pipeline_changes((analysis.repository, analysis.pipeline), series),
+        changes=pipeline_changes((analysis.repository, analysis.pipeline), series_of_runs(runs)),
         costs=_summary(costs, pace),
         step_usd={(step.job_id, step.step_path): step.usd / step.runs for step in cost_by_step(costs)},
     )
@@ -193,6 +191,17 @@ def gather_evidence(
 def runs_per_week(runs: Sequence[PipelineRun]) -> float:
     """Runs started a week, from the first to the last; a history shorter than a week counts as a week."""
     return len(runs) / max(1.0, (runs[-1].start_ns - runs[0].start_ns) / _NS_PER_WEEK)
+
+
+def newest_with(runs: Sequence[PipelineRun], comparable: int) -> Sequence[PipelineRun]:
+    """The newest runs with so many comparable ones among them; all where there are not so many.
+
+    Where none is comparable, so many of the newest ones whatever became of them.
+    """
+    places = [place for place, run in enumerate(runs) if run.result is Result.SUCCESS and run.state is None]
+    if not places:
+        return runs[-comparable:]
+    return runs[places[-comparable] :] if len(places) >= comparable else runs
 
 
 def _lately(runs: Sequence[PipelineRun], at_least: int) -> Sequence[PipelineRun]:

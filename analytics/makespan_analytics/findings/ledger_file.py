@@ -35,6 +35,7 @@ def read_ledger(path: Path) -> dict[str, Entry]:
 
     Raises:
         InputError: It is not such a file, or of a newer format; with the line.
+        UnavailableError: It cannot be read.
     """
     line = 1
     try:
@@ -50,7 +51,9 @@ def read_ledger(path: Path) -> dict[str, Entry]:
             entries[entry.finding.finding_id] = entry
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
+    except OSError as error:
+        raise UnavailableError(f"cannot read {path}: {error.strerror or error}") from error
+    except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
         raise InputError(f"{path}:{line}: not a ledger of findings ({error!r}); remove it to begin anew") from error
     return entries
 

@@ -17,6 +17,7 @@ from makespan_analytics.findings.finding import (
 )
 from makespan_analytics.regressions.history_series import Measure
 from makespan_analytics.regressions.pipeline_changes import Cause, Change
+from makespan_model.units import format_bytes, format_duration
 
 _SURE, _FAIRLY_SURE = 0.999, 0.99
 """One false alarm in a thousand series, and in a hundred."""
@@ -45,7 +46,7 @@ def _finding(evidence: Evidence, cause: Cause) -> Finding:
     numbers = [
         Measurement("before", change.point.before, unit, runs[:1]),
         Measurement("after", change.point.after, unit, runs[1:]),
-        Measurement("series that changed with it", len(cause.changes), "series"),
+        Measurement("series that changed", len(cause.changes), "series"),
         Measurement("probability that it is no chance", change.point.confidence, "ratio"),
     ]
     subject = change.subject
@@ -59,7 +60,7 @@ def _finding(evidence: Evidence, cause: Cause) -> Finding:
             how="median after less median before, for the part of the runs that wait for it; money for the jobs",
         ),
         confidence=_confidence(change.point.confidence),
-        advice=_advice(change, word),
+        advice=_advice(cause, word),
         seen=(begun, evidence.runs[-1]),
     )
     # What is said about a change by its id holds for the finding as well.
@@ -116,10 +117,22 @@ def _confidence(probability: float) -> Confidence:
     return Confidence.MEDIUM if probability >= _FAIRLY_SURE else Confidence.LOW
 
 
-def _advice(change: Change, word: str) -> str:
+def _advice(cause: Cause, word: str) -> str:
+    change = cause.headline
     (good_run, good), (bad_run, bad) = change.last_good, change.first_bad
-    between = (
-        f"run {good_run} and run {bad_run}" if None in (good, bad) else f"{(good or '')[:12]} and {(bad or '')[:12]}"
-    )
-    grown = f"by {change.point.relative_change:.0%}" if change.point.before > 0 else "from nothing"
-    return f"See what changed between {between}: the {word} rose {grown}."
+    between = f"runs {good_run} and {bad_run}" if not good or not bad else f"{good[:12]} and {bad[:12]}"
+    shown = format_bytes if change.measure.value.endswith("_bytes") else format_duration
+    rose = f"the {word} rose from {shown(change.point.before)} to {shown(change.point.after)}"
+    part = _largest_part(cause)
+    most = "" if part is None else f", above all in {part.subject.name!r}"
+    return f"See what changed between {between}: {rose}{most}."
+
+
+def _largest_part(cause: Cause) -> Change | None:
+    """The step, or else the job, that explains most of a change of something larger."""
+    headline = cause.headline
+    if headline.subject.step is not None:
+        return None
+    same = [one for one in cause.changes if one.measure is headline.measure and one is not headline]
+    parts = [one for one in same if one.subject.step is not None] or same
+    return max(parts, key=lambda one: one.point.after - one.point.before, default=None)

@@ -1,33 +1,40 @@
-"""Where the time of a pipeline goes: its critical path, who is on it, and what is only waiting.
+"""What holds a pipeline back, what to do about it first, and what it costs.
 
-Reads the history that `makespan exec` and `makespan serve` keep. Failed and cancelled runs are left out
-while there are successful ones. The shape of --json is in docs/analytics.md.
+Reads the history that `makespan exec`, `makespan serve` and `makespan import` keep. Failed and cancelled runs are left
+out of times while there are successful ones. Findings are remembered beside the history: `--findings` shows them all
+with their evidence, `--ack` and `--mute` keep known ones from being shown as news. The shape of --json is in
+docs/analytics.md.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from makespan_cli.history_samples import newest_samples
 from makespan_cli.pipeline_choice import add_pipeline_arguments, choose_pipeline
+from makespan_cli.standing_arguments import (
+    STANDINGS,
+    add_standing_arguments,
+    check_standing_arguments,
+    is_said,
+    note_standing,
+)
 from makespan_model.errors import UsageError
 from makespan_model.settings import load_settings
-from makespan_model.units import format_duration
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from makespan_analytics.critical_path import CriticalPath
-    from makespan_analytics.path_shares import PathShare
-    from makespan_analytics.pipeline_analysis import PipelineAnalysis, StepStanding
+    from makespan_analytics.pipeline_report import PipelineReport
+    from makespan_collector.store.contract import Store
+    from makespan_model.setting_tables import Settings
 
 _DEFAULT_RUNS = 20
-_ROWS_SHOWN = 15
-# Half a percent is what the table would round to 0 or 1 %.
-_OTHERS_SHOWN_RATIO = 0.005
+_HISTORY_RUNS = 500
+"""Runs that change points, flakiness and sizes are looked for in: a quarter of a year of five runs a day."""
+_TESTED_RUNS = 50
+"""Newest runs whose test results are read: a run may have thousands."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -38,114 +45,69 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=_DEFAULT_RUNS,
         metavar="N",
-        help="how many of the newest runs (default: %(default)s)",
+        help="how many of the newest comparable runs times are of (default: %(default)s)",
     )
+    parser.add_argument(
+        "--findings", action="store_true", help="all findings with their evidence, muted and closed ones too"
+    )
+    add_standing_arguments(parser, "a finding")
     parser.add_argument("--json", action="store_true", help="print the analysis as JSON")
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    """Print the analysis.
+    """Print the analysis, or note what is said about a finding.
 
     Raises:
-        UsageError: No such pipeline, or several and none named.
+        UsageError: No such pipeline or finding, or several pipelines and none named.
         UnavailableError: There is no history.
     """
-    from makespan_analytics.pipeline_analysis import analyze_pipeline
+    from makespan_analytics.regressions.standing import read_standings
+    from makespan_cli.analysis_json import kept_as_json, report_as_json
+    from makespan_cli.kept_findings import keep_findings
     from makespan_cli.rendering.consoles import result_console
+    from makespan_cli.rendering.finding_table import print_all_findings
+    from makespan_cli.rendering.report_page import print_not_enough, print_report, print_title
     from makespan_collector.store.places import open_configured
 
     if arguments.runs < 1:
         raise UsageError(f"--runs must be 1 or more, not {arguments.runs}")
+    check_standing_arguments(arguments)
     settings = load_settings(Path.cwd(), flags={"store": arguments.store})
+    said = read_standings(STANDINGS)
     with open_configured(settings, read_only=True) as store:
-        chosen = choose_pipeline(store, settings.store, arguments.pipeline, arguments.repository)
-        runs = store.runs(pipeline=chosen.pipeline, repository=chosen.repository, limit=arguments.runs)
-    analysis = analyze_pipeline(runs)
+        report = _report(store, settings, arguments)
+    kept = keep_findings(settings.store, report, said)
+    if is_said(arguments):
+        known = {one.finding.finding_id for one in kept}
+        return note_standing(
+            arguments, known, said, unknown="no finding {id}; `makespan analyze --findings` shows them"
+        )
     if arguments.json:
-        print(json.dumps(analysis_as_json(analysis), indent=2))
+        whole = [kept_as_json(one) for one in kept] if arguments.findings else report_as_json(report, kept)
+        print(json.dumps(whole, indent=2))
+    elif arguments.findings:
+        console = result_console()
+        print_title(console, report)
+        if kept:
+            print_all_findings(console, kept)
+        else:
+            console.print("no findings", soft_wrap=True)
+        print_not_enough(console, report)
     else:
-        _print_analysis(result_console(), analysis)
+        print_report(result_console(), report, kept)
     return 0
 
 
-def _print_analysis(console: Console, analysis: PipelineAnalysis) -> None:
-    from makespan_cli.rendering.critical_path_bar import print_critical_path
-    from makespan_cli.rendering.step_table import print_others, print_steps
+def _report(store: Store, settings: Settings, arguments: argparse.Namespace) -> PipelineReport:
+    from makespan_analytics.pipeline_report import analyze_one
 
-    runs = f"{analysis.runs} run{'s' * (analysis.runs != 1)}"
-    left_out = f", {analysis.runs_left_out} unsuccessful left out" if analysis.runs_left_out else ""
-    console.print(f"{analysis.pipeline} of {analysis.repository}: {runs}{left_out}", style="bold", soft_wrap=True)
-    console.print(
-        f"makespan: median {format_duration(analysis.makespan_s)}, "
-        f"from {format_duration(analysis.fastest_s)} to {format_duration(analysis.slowest_s)}",
-        soft_wrap=True,
+    chosen = choose_pipeline(store, settings.store, arguments.pipeline, arguments.repository)
+    most = max(arguments.runs, _HISTORY_RUNS)
+    runs = store.runs(pipeline=chosen.pipeline, repository=chosen.repository, limit=most)
+    return analyze_one(
+        runs,
+        own_usd_per_hour=settings.runner_usd_per_hour,
+        recent_runs=arguments.runs,
+        samples_of=newest_samples(store, runs),
+        tests=store.tests([run.identity.trace_id for run in runs[-_TESTED_RUNS:]]),
     )
-    console.print(
-        f"on the critical path: {format_duration(analysis.execution_s)} executing, "
-        f"{format_duration(analysis.waiting_s)} queueing and waiting (medians)\n",
-        soft_wrap=True,
-    )
-    console.print(f"Critical path of run {analysis.latest.run_id}, the latest:", soft_wrap=True)
-    print_critical_path(console, analysis.latest)
-    console.print()
-    print_steps(console, analysis.steps, most=_ROWS_SHOWN)
-    others = [share for share in analysis.others if share.share_ratio >= _OTHERS_SHOWN_RATIO]
-    if others:
-        console.print()
-        print_others(console, others[:_ROWS_SHOWN])
-
-
-def analysis_as_json(analysis: PipelineAnalysis) -> dict[str, Any]:
-    """The documented shape (docs/analytics.md)."""
-    return {
-        "pipeline": analysis.pipeline,
-        "repository": analysis.repository,
-        "runs": analysis.runs,
-        "runs_left_out": analysis.runs_left_out,
-        "makespan_s": {
-            "median": analysis.makespan_s,
-            "fastest": analysis.fastest_s,
-            "slowest": analysis.slowest_s,
-        },
-        "critical_path_s": {"execution": analysis.execution_s, "waiting": analysis.waiting_s},
-        "latest_critical_path": _path_as_json(analysis.latest),
-        "steps": [_step_as_json(step) for step in analysis.steps],
-        "others": [_share_as_json(share) for share in analysis.others],
-    }
-
-
-def _path_as_json(path: CriticalPath) -> dict[str, Any]:
-    segments = [
-        {
-            "kind": segment.kind.value,
-            "start_s": segment.start_s,
-            "duration_s": segment.duration_s,
-            "job": segment.job,
-            "job_id": segment.job_id,
-            "step": segment.step,
-            "step_path": segment.step_path,
-        }
-        for segment in path.segments
-    ]
-    return {"run_id": path.run_id, "makespan_s": path.makespan_s, "segments": segments}
-
-
-def _step_as_json(step: StepStanding) -> dict[str, Any]:
-    profile = step.profile
-    return {
-        "job_id": profile.job_id,
-        "step_path": profile.path,
-        "name": profile.name,
-        "runs": profile.runs,
-        "failures": profile.failures,
-        "duration_s": profile.duration_s,
-        "slack_s": step.slack_s,
-        "cpu_s": profile.cpu_s,
-        "cores_used": step.cores_used,
-        "memory_peak_bytes": profile.memory_peak_bytes,
-        "critical": None if step.share is None else _share_as_json(step.share),
-    }
-
-
-def _share_as_json(share: PathShare) -> dict[str, Any]:
-    return {**asdict(share), "kind": share.kind.value}

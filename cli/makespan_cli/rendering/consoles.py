@@ -32,3 +32,14 @@ def fit(text: str, columns: int, *, ascii_only: bool) -> str:
 def job_step(job: str, what: str, *, ascii_only: bool) -> str:
     """The two names with the sign for "inside" between them."""
     return f"{job} {'>' if ascii_only else chr(0x203A)} {what}"
+
+
+def fit_job_step(job: str, what: str, columns: int, *, ascii_only: bool) -> str:
+    """`job_step` in exactly so many columns; a long job's name is cut so far that the step has half of them."""
+    whole = job_step(job, what, ascii_only=ascii_only)
+    sign = cell_len(job_step("", "", ascii_only=ascii_only))
+    half = columns - columns // 2 - sign
+    left = columns - sign - min(cell_len(what), half)
+    if cell_len(whole) > columns and cell_len(job) > left > 0:
+        whole = job_step(fit(job, left, ascii_only=ascii_only), what, ascii_only=ascii_only)
+    return fit(whole, columns, ascii_only=ascii_only)

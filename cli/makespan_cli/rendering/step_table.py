@@ -10,7 +10,7 @@ from rich.text import Text
 from makespan_analytics.critical_path import SegmentKind
 from makespan_analytics.path_shares import PathShare
 from makespan_analytics.pipeline_analysis import StepStanding
-from makespan_cli.rendering.consoles import fit, job_step
+from makespan_cli.rendering.consoles import fit, fit_job_step
 from makespan_model.units import format_duration
 
 _OTHER_NAMES = {
@@ -18,8 +18,8 @@ _OTHER_NAMES = {
     SegmentKind.QUEUE: "queued for a runner",
     SegmentKind.WAIT: "waiting to start",
 }
-# "1 h 07 min" is the widest duration; six number columns leave 27 of 80 columns for the name.
-_WIDTHS = {"on path": 8, "median": 11, "share": 6, "slack": 11, "CPU": 11, "cores": 6}
+# "59 min 59 s" is the widest duration; six number columns leave 24 of 80 columns for the name.
+_WIDTHS = {"on path": 8, "median": 12, "share": 6, "slack": 12, "CPU": 12, "cores": 6}
 _LEAST_NAME_COLUMNS = 16
 
 
@@ -39,8 +39,7 @@ def print_steps(console: Console, steps: Sequence[StepStanding], *, most: int) -
             "?" if cpu_s is None else format_duration(cpu_s),
             "?" if cores is None else f"{cores:.1f}",
         )
-        name = job_step(step.profile.job_id, step.profile.name, ascii_only=console.options.ascii_only)
-        _print_row(console, name, columns, values)
+        _print_row(console, (step.profile.job_id, step.profile.name), columns, values)
     _print_hidden(console, len(on_path) - most, len(steps) - len(on_path))
 
 
@@ -49,9 +48,7 @@ def print_others(console: Console, others: Sequence[PathShare]) -> None:
     columns = ("on path", "median", "share")
     _print_header(console, "besides steps", columns)
     for share in others:
-        what = _OTHER_NAMES[share.kind]
-        ascii_only = console.options.ascii_only
-        name = "after the last job" if share.job_id is None else job_step(share.job_id, what, ascii_only=ascii_only)
+        name = "after the last job" if share.job_id is None else (share.job_id, _OTHER_NAMES[share.kind])
         values = (
             f"{share.runs_on_path}/{share.runs}",
             format_duration(share.critical_s),
@@ -73,8 +70,16 @@ def _print_header(console: Console, first: str, columns: Sequence[str]) -> None:
     _print_row(console, first, columns, columns, style="bold")
 
 
-def _print_row(console: Console, name: str, columns: Sequence[str], values: Sequence[str], style: str = "") -> None:
+def _print_row(
+    console: Console, name: str | tuple[str, str], columns: Sequence[str], values: Sequence[str], style: str = ""
+) -> None:
     widths = [_WIDTHS[column] for column in columns]
     name_columns = max(_LEAST_NAME_COLUMNS, console.width - sum(widths))
     cells = "".join(f"{value:>{width}}" for value, width in zip(values, widths, strict=True))
-    console.print(Text(fit(name, name_columns, ascii_only=console.options.ascii_only) + cells, style), soft_wrap=True)
+    ascii_only = console.options.ascii_only
+    shown = (
+        fit(name, name_columns, ascii_only=ascii_only)
+        if isinstance(name, str)
+        else fit_job_step(*name, name_columns, ascii_only=ascii_only)
+    )
+    console.print(Text(shown + cells, style), soft_wrap=True)

@@ -38,6 +38,7 @@ def test_one_cause_in_pipeline_job_and_step_is_one_finding_with_seconds_and_mone
     assert found.effect.usd_per_month == pytest.approx(20 * 0.006 / 40 * 91, rel=0.35)
     assert found.confidence is Confidence.HIGH
     assert f"{29:040x}"[:12] in found.advice
+    assert "above all in 'test: pytest'" in found.advice
 
 
 def test_it_begins_with_the_first_run_that_was_slow() -> None:
