@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from makespan_analytics.caching.cache_statistics import CacheStatistics
 from makespan_analytics.findings import bottlenecks
 from makespan_analytics.findings.evidence import RECENT_RUNS, CostSummary, Evidence, gather_evidence
 from makespan_analytics.findings.finding import Finding
@@ -51,7 +52,7 @@ class PipelineReport:
         makespans_s: Of its comparable runs, oldest first.
         comparable_starts_ns: Their starts.
         analysis, speedups: Of the newest of them.
-        pools, costs: Of the last month.
+        pools, caches, costs: Of the last month.
         flaky_steps, flaky_tests, sizes, changes: Of the whole history.
         findings: The most worthwhile first.
         not_enough: What nothing could be said of, and why.
@@ -73,6 +74,7 @@ class PipelineReport:
     flaky_tests: tuple[FlakyStanding, ...]
     sizes: PipelineSizes
     changes: PipelineChanges
+    caches: tuple[CacheStatistics, ...]
     costs: CostSummary
     findings: tuple[Finding, ...]
     not_enough: tuple[NotEnough, ...]
@@ -121,6 +123,7 @@ def analyze_one(
         flaky_tests=evidence.flaky_tests,
         sizes=evidence.sizes,
         changes=evidence.changes,
+        caches=evidence.caches,
         costs=evidence.costs,
         findings=findings_of(evidence),
         not_enough=tuple(_not_enough(evidence, len(comparable))),

@@ -10,6 +10,7 @@ from makespan_analytics.findings.finding_json import finding_as_json
 from makespan_analytics.what_if.speedups import SPEEDUPS
 
 if TYPE_CHECKING:
+    from makespan_analytics.caching.cache_statistics import CacheStatistics
     from makespan_analytics.critical_path import CriticalPath
     from makespan_analytics.findings.evidence import CostSummary
     from makespan_analytics.flakiness.standings import FlakyStanding
@@ -48,6 +49,7 @@ def report_as_json(report: PipelineReport, kept: Sequence[KeptFinding]) -> dict[
         "what_if": [_speedup_as_json(one) for one in report.speedups],
         "queueing": [_pool_as_json(one) for one in report.pools],
         "flakiness": [_flaky_as_json(one) for one in (*report.flaky_steps, *report.flaky_tests)],
+        "caches": [_cache_as_json(one) for one in report.caches],
         "cost": _cost_as_json(report.costs),
         "not_enough": [asdict(one) for one in report.not_enough],
     }
@@ -137,6 +139,25 @@ def _flaky_as_json(one: FlakyStanding) -> dict[str, Any]:
         "lost_s": one.lost_s,
         "advice": one.advice.value,
         "spurious": [asdict(failure) for failure in one.spurious],
+    }
+
+
+def _cache_as_json(cache: CacheStatistics) -> dict[str, Any]:
+    saves = cache.hit_saves
+    return {
+        "job_id": cache.job_id,
+        "step_path": cache.step,
+        "name": cache.name,
+        "hits": cache.counts.hits,
+        "partials": cache.counts.partials,
+        "misses": cache.counts.misses,
+        "hit_saves_s": None if saves is None else {"median": saves.seconds, "low": saves.low, "high": saves.high},
+        "saved_s": cache.saved_s,
+        "lost_s": cache.lost_s,
+        "reasons": [
+            {"reason": one.reason.value, "misses": one.misses, "partials": one.partials, "run_ids": list(one.run_ids)}
+            for one in cache.reasons
+        ],
     }
 
 

@@ -16,7 +16,7 @@ from makespan_analytics.findings.ledger import CLOSE_AFTER_RUNS
 from makespan_cli.main import main
 from makespan_collector.store.opening import open_store
 from makespan_model.errors import ExitCode
-from makespan_model.records import JobRun, PipelineRun, Result
+from makespan_model.records import CacheOutcome, JobRun, PipelineRun, Result
 from support.pipeline_histories import history, history_rows
 from support.pipeline_runs import job, step
 
@@ -39,7 +39,11 @@ def troubled(number: int, chance: random.Random, *, slower_from: int = 30) -> Se
         queued_s=21,
         result=result,
     )
-    lint = replace(job("lint", 0, 5, step("ruff", 0, 5), needs=()), runner_labels=("ours",))
+    outcome = CacheOutcome.MISS if number % 5 == 0 else CacheOutcome.HIT
+    restore = replace(step("cache", 0, 1), cache_outcome=outcome)
+    lint_s = 5 if outcome is CacheOutcome.HIT else 9
+    lint = job("lint", 0, lint_s, restore, step("ruff", 1, lint_s), needs=())
+    lint = replace(lint, runner_labels=("ours",))
     return [*(replace(item, runner_labels=("ubuntu-latest",)) for item in (build, test)), lint]
 
 
@@ -276,4 +280,4 @@ def test_own_runners_prices_of_the_settings_count(
     assert json.loads(printed(capsys, "--store", tmp_path / "store", "--json"))["cost"]["usd"] == 0
     (tmp_path / ".makespan.toml").write_text("[runner_usd_per_hour]\nours = 3.6\n")
     found = json.loads(printed(capsys, "--store", tmp_path / "store", "--json"))
-    assert found["cost"]["usd"] == pytest.approx(30 * 85 * 0.001, rel=0.02)
+    assert found["cost"]["usd"] == pytest.approx(30 * 86 * 0.001, rel=0.02)

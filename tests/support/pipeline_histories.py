@@ -152,5 +152,6 @@ def _rows(run: PipelineRun) -> Iterator[SpanRow]:
                 exit_code=one.exit_code,
                 cpu_user_s=one.usage.cpu_user_s,
                 memory_peak_bytes=one.usage.memory_peak_bytes,
+                cache_outcome=one.cache_outcome,
                 **of_job,
             )

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from makespan_analytics.branches import default_branch
+from makespan_analytics.caching.cache_statistics import CacheStatistics, cache_statistics
+from makespan_analytics.caching.restores import restores_of
 from makespan_analytics.cost.pipeline_costs import RunCost, cost_by_job, cost_by_step, run_costs, unpriced_reasons
 from makespan_analytics.cost.waste import Waste, find_waste
+from makespan_analytics.critical_path import SegmentKind
 from makespan_analytics.findings.finding import (
     MOST_RUN_IDS,
     Confidence,
@@ -26,8 +30,9 @@ from makespan_analytics.regressions.record_series import series_of_runs
 from makespan_analytics.sizing.observations import SamplesOf
 from makespan_analytics.sizing.pipeline_sizes import PipelineSizes, size_pipeline
 from makespan_analytics.what_if.speedups import History, VirtualSpeedup
+from makespan_collector.store.series import run_series_of
 from makespan_model.evidence import TestRun
-from makespan_model.records import PipelineRun, Result
+from makespan_model.records import JobRun, PipelineRun, Result, StepRun
 
 RECENT_RUNS = 20
 """Comparable runs that say how the pipeline is now; older ones may be of another pipeline altogether."""
@@ -69,7 +74,7 @@ class Evidence:
 
     Attributes:
         runs: All of the history, oldest first.
-        lately: Those of the last month, or as many as `recent` was chosen from; what `pools` and `costs` are of.
+        lately: Those of the last month, or as many as `recent` was chosen from; `pools`, `caches`, `costs` are of them.
         recent: The newest comparable ones; what `analysis`, `speedups` and `what_if` are about.
         runs_per_week: Pace of `lately`; less than a week counts as a week, so it is a lower bound then.
         speedups: What each step, overhead and queueing is worth.
@@ -89,6 +94,7 @@ class Evidence:
     flaky_tests: tuple[FlakyStanding, ...]
     sizes: PipelineSizes
     changes: PipelineChanges
+    caches: tuple[CacheStatistics, ...]
     costs: CostSummary
     step_usd: Mapping[tuple[str, str], float]
 
@@ -106,6 +112,22 @@ class Evidence:
     def recent_ids(self) -> tuple[str, ...]:
         """Ids of the newest of the recent runs, to be looked at."""
         return tuple(run.identity.run_id for run in self.recent[-MOST_RUN_IDS:])
+
+    def on_path_ratio(self, job_id: str | None, step_path: str | None = None, *, queue: bool = False) -> float:
+        """The part of the recent runs with a job, a step of it, or its queueing on their critical path."""
+        shares = [one.share for one in self.analysis.steps if one.share is not None]
+        if queue:
+            shares = [one for one in self.analysis.others if one.kind is SegmentKind.QUEUE]
+        elif step_path is None:
+            shares += [one for one in self.analysis.others if one.kind is SegmentKind.OVERHEAD]
+        return max(
+            (
+                share.runs_on_path / share.runs
+                for share in shares
+                if share.job_id == job_id and step_path in (None, share.step_path)
+            ),
+            default=0.0,
+        )
 
     def finding(
         self,
@@ -183,6 +205,7 @@ def gather_evidence(
         flaky_tests=flaky_standings(records_of_tests(runs, tests)) if tests else (),
         sizes=size_pipeline(runs, samples_of),
         changes=pipeline_changes((analysis.repository, analysis.pipeline), series_of_runs(runs)),
+        caches=_caches(lately),
         costs=_summary(costs, pace),
         step_usd={(step.job_id, step.step_path): step.usd / step.runs for step in cost_by_step(costs)},
     )
@@ -208,6 +231,23 @@ def _lately(runs: Sequence[PipelineRun], at_least: int) -> Sequence[PipelineRun]
     since_ns = runs[-1].start_ns - LATELY_DAYS * _NS_PER_DAY
     first = next(place for place, run in enumerate(runs) if run.start_ns >= since_ns)
     return runs[min(first, max(0, len(runs) - at_least)) :]
+
+
+def _caches(runs: Sequence[PipelineRun]) -> tuple[CacheStatistics, ...]:
+    """Of the steps that restore caches alone: tables of all steps of many runs would take longer than all the rest."""
+    narrowed = [
+        replace(run, jobs=tuple(replace(job, steps=steps) for job, steps in asked))
+        for run in runs
+        if (asked := [(job, steps) for job in run.jobs if (steps := _restoring(job))])
+    ]
+    if not narrowed:
+        return ()
+    main = default_branch(run_series_of(runs))
+    return cache_statistics(restores_of(narrowed), default_branch=main.name if main is not None else None)
+
+
+def _restoring(job: JobRun) -> tuple[StepRun, ...]:
+    return tuple(step for step in job.steps if step.cache_outcome is not None)
 
 
 def _summary(costs: Sequence[RunCost], pace: float) -> CostSummary:

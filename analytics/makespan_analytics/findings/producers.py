@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from makespan_analytics.findings import bottlenecks, flakiness, queueing, regressions, too_large, too_small, waste
+from makespan_analytics.findings import (
+    bottlenecks,
+    caching,
+    flakiness,
+    queueing,
+    regressions,
+    too_large,
+    too_small,
+    waste,
+)
 from makespan_analytics.findings.evidence import Evidence
 from makespan_analytics.findings.finding import Finding
 
@@ -17,5 +26,6 @@ PRODUCERS: tuple[Producer, ...] = (
     flakiness.find,
     too_small.find,
     too_large.find,
+    caching.find,
     waste.find,
 )

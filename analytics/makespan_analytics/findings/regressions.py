@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from makespan_analytics.critical_path import SegmentKind
 from makespan_analytics.findings.evidence import Evidence
 from makespan_analytics.findings.finding import (
     Confidence,
@@ -79,24 +78,14 @@ def _makespan_s(evidence: Evidence, changes: Sequence[Change]) -> float | None:
     whole = next((one for one in timed if one.subject.job is None), None)
     if whole is not None:
         return whole.point.after - whole.point.before
-    parts = [(one.point.after - one.point.before) * _on_path_ratio(evidence, one) for one in timed]
+    parts = [
+        (one.point.after - one.point.before)
+        * evidence.on_path_ratio(
+            _job_id(evidence, one.subject.job), one.subject.step, queue=one.measure is Measure.QUEUE
+        )
+        for one in timed
+    ]
     return max(parts, default=None)
-
-
-def _on_path_ratio(evidence: Evidence, change: Change) -> float:
-    """The part of the recent runs that had what changed on their critical path."""
-    job_id = _job_id(evidence, change.subject.job)
-    steps = [one.share for one in evidence.analysis.steps if one.share is not None]
-    if change.measure is Measure.QUEUE:
-        steps = [one for one in evidence.analysis.others if one.kind is SegmentKind.QUEUE]
-    return max(
-        (
-            share.runs_on_path / share.runs
-            for share in steps
-            if share.job_id == job_id and change.subject.step in (None, share.step_path)
-        ),
-        default=0.0,
-    )
 
 
 def _usd_per_month(evidence: Evidence, changes: Sequence[Change]) -> float | None:
