@@ -4,4 +4,4 @@ The tree is read from libyaml's event stream; edits are splices of the original 
 compared with the same edit made on the parsed data before anybody sees them.
 """
 
-__all__ = ["data", "edits", "layout", "nodes", "reading", "splices"]
+__all__ = ["data", "edits", "layout", "nodes", "reading", "scalar_places", "splices"]

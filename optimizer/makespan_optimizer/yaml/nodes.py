@@ -63,7 +63,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Mapping(Node):
-    """Keys in the order written; keys are unique (the reader refuses duplicates)."""
+    """Keys in the order written; keys are unique but for the merge key (the reader refuses duplicates)."""
 
     entries: tuple[Entry, ...]
     flow: bool = False
@@ -131,10 +131,12 @@ def merged_entries(mapping: Mapping) -> tuple[Entry, ...]:
     own = tuple(entry for entry in mapping.entries if entry.key.value != MERGE_KEY)
     seen = {entry.key.value for entry in own}
     inherited: list[Entry] = []
-    merge = mapping.get(MERGE_KEY)
-    sources = [] if merge is None else [resolved(merge)]
-    if sources and isinstance(sources[0], Sequence):
-        sources = [resolved(item) for item in sources[0].items]
+    merges = [resolved(entry.value) for entry in mapping.entries if entry.key.value == MERGE_KEY]
+    sources = [
+        source
+        for merge in merges
+        for source in (map(resolved, merge.items) if isinstance(merge, Sequence) else (merge,))
+    ]
     for source in sources:
         for entry in merged_entries(source) if isinstance(source, Mapping) else ():
             if entry.key.value not in seen:

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import yaml
 
-from makespan_optimizer.yaml.nodes import Alias, AnyNode, Document, Entry, Mapping, Scalar, Sequence
+from makespan_optimizer.yaml.nodes import MERGE_KEY, Alias, AnyNode, Document, Entry, Mapping, Scalar, Sequence
 
 # libyaml needs quadratic time for nested flow collections (100,000 `[` take 20 s); no pipeline is this deep.
 MAX_DEPTH = 128
@@ -52,24 +52,43 @@ def parse_document(text: str, *, file: str) -> Document:
         WorkflowError: Not YAML, more than one document, nested deeper than 128, a duplicate or complex
             key, an undefined or recursive alias; with its place.
     """
-    document = Document(text, file, None, (0, *(match.end() for match in _LINE_BREAK.finditer(text))))
-    return Document(text, file, _Reader(document).read(), document.line_starts)
+    documents = parse_documents(text, file=file, limit=1)
+    return documents[0] if documents else _empty(text, file)
+
+
+def parse_documents(text: str, *, file: str, limit: int) -> tuple[Document, ...]:
+    """Parse the YAML documents of a file, all with places in the one text.
+
+    Args:
+        text: The file decoded from UTF-8 with its BOM and line endings.
+        file: Used in messages.
+        limit: How many documents the file may hold.
+
+    Raises:
+        WorkflowError: As `parse_document`, with more than `limit` documents.
+    """
+    document = _empty(text, file)
+    return tuple(Document(text, file, root, document.line_starts) for root in _Reader(document, limit).read())
+
+
+def _empty(text: str, file: str) -> Document:
+    return Document(text, file, None, (0, *(match.end() for match in _LINE_BREAK.finditer(text))))
 
 
 class _Reader:
     """Builds the tree while events arrive."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, limit: int) -> None:
         self._document = document
+        self._limit = limit
         # libyaml drops a BOM and counts its marks from the character after it.
         self._shift = 1 if document.text.startswith(_BOM) else 0
         self._text = document.text[self._shift :].translate(_OLD_BREAKS)
         self._stack: list[_Open] = []
         self._anchors: dict[str, Scalar | Mapping | Sequence] = {}
-        self._root: AnyNode | None = None
-        self._documents = 0
+        self._roots: list[AnyNode] = []
 
-    def read(self) -> AnyNode | None:
+    def read(self) -> list[AnyNode]:
         try:
             for event in yaml.parse(self._text, Loader=yaml.CLoader):
                 self._take(event)
@@ -80,7 +99,7 @@ class _Reader:
             raise self._document.error(f"{error.reason} ({_character(error.character)})", self._offset(error)) from None
         except UnicodeEncodeError as error:
             raise self._document.error("not valid Unicode text", error.start + self._shift) from None
-        return self._root
+        return self._roots
 
     def _offset(self, error: yaml.reader.ReaderError) -> int:
         """The reader's position counts bytes of the UTF-8 text."""
@@ -97,9 +116,12 @@ class _Reader:
         elif isinstance(event, yaml.AliasEvent):
             self._alias(event)
         elif isinstance(event, yaml.DocumentStartEvent):
-            self._documents += 1
-            if self._documents > 1:
-                raise self._document.error("a second YAML document starts here; one is allowed", self._start(event))
+            self._anchors.clear()
+            if len(self._roots) == self._limit:
+                which, allowed = ("second", "one is") if self._limit == 1 else ("further", f"{self._limit} are")
+                raise self._document.error(
+                    f"a {which} YAML document starts here; {allowed} allowed", self._start(event)
+                )
 
     def _start(self, event: _Event) -> int:
         # Every event of a parse carries marks; the type allows for events made by hand.
@@ -174,12 +196,13 @@ class _Reader:
 
     def _add(self, node: AnyNode) -> None:
         if not self._stack:
-            self._root = node
+            self._roots.append(node)
             return
         parent = self._stack[-1]
         if self._expects_key() and isinstance(node, Scalar):
             first = parent.keys.setdefault(node.value, node.start)
-            if first != node.start:
+            # Several merge keys in one mapping are common in GitLab files, and every reader takes them all.
+            if first != node.start and (node.style or node.value != MERGE_KEY):
                 line, _ = self._document.place(first)
                 raise self._document.error(f"duplicate key {node.value!r} (first on line {line})", node.start)
         parent.children.append(node)
