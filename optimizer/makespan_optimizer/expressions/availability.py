@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from makespan_optimizer.expressions.functions import ANY_NUMBER, Arity
 
 
-@dataclass(frozen=True, slots=True)
+# Compared by identity: what was parsed for a key is kept by it.
+@dataclass(frozen=True, slots=True, eq=False)
 class Availability:
     """Contexts and functions in lower case; the functions of every expression are not repeated here."""
 
@@ -68,7 +69,7 @@ WORKFLOW = {
     "jobs.*.defaults.run": _available(f"{_LEG} env"),
     "jobs.*.snapshot.if": _available(_LEG),
     "jobs.*.with": _available(_LEG),
-    "jobs.*.secrets": _available(f"{_LEG} secrets"),
+    "jobs.*.secrets.*": _available(f"{_LEG} secrets"),
     "jobs.*.steps.if": _available(_RUNNER, {**_STEP_STATUS, **_HASH}),
     "jobs.*.steps.name": _available(_STEP, _HASH),
     "jobs.*.steps.run": _available(_STEP, _HASH),

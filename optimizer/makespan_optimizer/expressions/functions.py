@@ -40,9 +40,9 @@ KEYED_FUNCTIONS = {
 def arity_fault(name: str, count: int, arity: Arity) -> str | None:
     """What is wrong with `count` arguments; None when nothing is."""
     if count < arity.least:
-        return f"{name}() takes at least {arity.least} argument{'s' if arity.least > 1 else ''}, not {count}"
+        return f"{name}() takes at least {arity.least} argument{'' if arity.least == 1 else 's'}, not {count}"
     if count > arity.most:
-        return f"{name}() takes at most {arity.most} argument{'s' if arity.most > 1 else ''}, not {count}"
+        return f"{name}() takes at most {arity.most} argument{'' if arity.most == 1 else 's'}, not {count}"
     if name.lower() == "case" and count % 2 == 0:
         return f"case() takes an odd number of arguments (conditions, values, a default), not {count}"
     return None

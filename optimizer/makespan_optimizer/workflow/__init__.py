@@ -4,6 +4,7 @@ __all__ = [
     "concurrency",
     "containers",
     "environments",
+    "expression_sites",
     "fields",
     "matrix",
     "model",
