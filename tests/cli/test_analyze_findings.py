@@ -130,6 +130,23 @@ def test_what_is_well_has_no_section(
     assert not re.search("flaky|waiting for runners|regression|cost|not enough", text)
 
 
+def test_a_job_without_known_steps_is_not_called_overhead(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def stepless(number: int, chance: random.Random) -> Sequence[JobRun]:
+        del number
+        return [job("build", 0, chance.uniform(59, 61), needs=())]
+
+    add(tmp_path / "store", runs_of(20, stepless))
+    text = printed(capsys, "--store", tmp_path / "store")
+    assert "overhead" not in text
+    assert text.count("steps not known") == 3
+    assert "1  bottleneck  build" in text
+    assert "job and step" not in text
+
+
 def test_too_few_runs_are_said_and_nothing_is_guessed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -30,8 +30,11 @@ class _Entry:
     style: str
 
 
-def print_critical_path(console: Console, path: CriticalPath) -> None:
-    """Print the bar, as wide as the console, and one legend row for every segment wide enough to see."""
+def print_critical_path(console: Console, path: CriticalPath, *, stepless: Collection[str] = ()) -> None:
+    """Print the bar, as wide as the console, and one legend row for every segment wide enough to see.
+
+    `stepless` are job ids of which no steps were recorded: their time is no overhead.
+    """
     entries = list(_entries(path, console.width))
     if not entries:
         console.print("The run took no measurable time.", soft_wrap=True)
@@ -39,7 +42,7 @@ def print_critical_path(console: Console, path: CriticalPath) -> None:
     console.print(_bar(console, entries))
     ascii_only = console.options.ascii_only
     for entry in entries:
-        label = segment_label(entry.segment, ascii_only=ascii_only)
+        label = segment_label(entry.segment, ascii_only=ascii_only, stepless=stepless)
         _print_legend_row(console, (entry.key, f"reverse {entry.style}"), label, entry.segment.duration_s, path)
     hidden = len(path.segments) - len(entries)
     if hidden:
@@ -47,13 +50,13 @@ def print_critical_path(console: Console, path: CriticalPath) -> None:
         _print_legend_row(console, (" ", ""), f"({hidden} too short to show)", hidden_s, path)
 
 
-def segment_label(segment: PathSegment, *, ascii_only: bool = False) -> str:
+def segment_label(segment: PathSegment, *, ascii_only: bool = False, stepless: Collection[str] = ()) -> str:
     """Job and step in words; waiting and overhead say so."""
     if segment.job is None:
         return "(after the last job)"
     what = {
         SegmentKind.STEP: segment.step or "",
-        SegmentKind.OVERHEAD: "(runner overhead)",
+        SegmentKind.OVERHEAD: "(steps not known)" if segment.job_id in stepless else "(runner overhead)",
         SegmentKind.QUEUE: "(queued for a runner)",
         SegmentKind.WAIT: "(waiting to start)",
     }[segment.kind]

@@ -39,17 +39,19 @@ def print_report(console: Console, report: PipelineReport, kept: Sequence[KeptFi
         print_findings(console, kept, most=_FINDINGS_SHOWN)
         console.print()
     analysis = report.analysis
+    stepless = _stepless(report)
     console.print(f"Critical path of run {analysis.latest.run_id}, the latest:", soft_wrap=True)
-    print_critical_path(console, analysis.latest)
-    console.print()
-    print_steps(console, analysis.steps, most=_ROWS_SHOWN)
+    print_critical_path(console, analysis.latest, stepless=stepless)
+    if analysis.steps:
+        console.print()
+        print_steps(console, analysis.steps, most=_ROWS_SHOWN)
     others = [share for share in analysis.others if share.share_ratio >= _OTHERS_SHOWN_RATIO]
     if others:
         console.print()
-        print_others(console, others[:_ROWS_SHOWN])
+        print_others(console, others[:_ROWS_SHOWN], stepless=stepless)
     if analysis.runs >= FEWEST_RUNS and worth_showing(report.speedups):
         console.print()
-        print_what_if(console, report.speedups, most=_WHAT_IF_SHOWN)
+        print_what_if(console, report.speedups, most=_WHAT_IF_SHOWN, stepless=stepless)
     if any(pool.verdict is not Verdict.FINE for pool in report.pools):
         console.print()
         print_pools(console, report.pools)
@@ -58,6 +60,13 @@ def print_report(console: Console, report: PipelineReport, kept: Sequence[KeptFi
         console.print()
         print_flaky(console, flaky, most=_ROWS_SHOWN)
     print_not_enough(console, report)
+
+
+def _stepless(report: PipelineReport) -> set[str]:
+    """Jobs of which no steps are known: an import may have jobs alone."""
+    with_steps = {step.profile.job_id for step in report.analysis.steps}
+    on_path = {one.job_id for one in report.analysis.others} | {one.subject.job_id for one in report.speedups}
+    return {job_id for job_id in on_path if job_id is not None} - with_steps
 
 
 def print_title(console: Console, report: PipelineReport) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from rich.console import Console
 from rich.text import Text
@@ -43,12 +43,14 @@ def print_steps(console: Console, steps: Sequence[StepStanding], *, most: int) -
     _print_hidden(console, len(on_path) - most, len(steps) - len(on_path))
 
 
-def print_others(console: Console, others: Sequence[PathShare]) -> None:
-    """Print what the critical paths hold besides steps."""
+def print_others(console: Console, others: Sequence[PathShare], *, stepless: Collection[str] = ()) -> None:
+    """Print what the critical paths hold besides steps; `stepless` are job ids of which no steps were recorded."""
     columns = ("on path", "median", "share")
     _print_header(console, "besides steps", columns)
     for share in others:
-        name = "after the last job" if share.job_id is None else (share.job_id, _OTHER_NAMES[share.kind])
+        is_whole = share.kind is SegmentKind.OVERHEAD and share.job_id in stepless
+        what = "steps not known" if is_whole else _OTHER_NAMES[share.kind]
+        name = "after the last job" if share.job_id is None else (share.job_id, what)
         values = (
             f"{share.runs_on_path}/{share.runs}",
             format_duration(share.critical_s),

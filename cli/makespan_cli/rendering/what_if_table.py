@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from rich.console import Console
 from rich.text import Text
@@ -25,8 +25,10 @@ def worth_showing(speedups: Sequence[VirtualSpeedup]) -> list[VirtualSpeedup]:
     return [one for one in speedups if one.gains[-1].saved_ratio >= _LEAST_RATIO]
 
 
-def print_what_if(console: Console, speedups: Sequence[VirtualSpeedup], *, most: int) -> None:
-    """Print what each is worth, at most `most` of them."""
+def print_what_if(
+    console: Console, speedups: Sequence[VirtualSpeedup], *, most: int, stepless: Collection[str] = ()
+) -> None:
+    """Print what each is worth, at most `most` of them; `stepless` are job ids of which no steps were recorded."""
     shown = worth_showing(speedups)
     columns = max(_LEAST_NAME_COLUMNS, console.width - len(_SHOWN) * _CELL - _INTERVAL)
     header = "".join(f"{title:>{_CELL}}" for title in _SHOWN.values())
@@ -37,6 +39,8 @@ def print_what_if(console: Console, speedups: Sequence[VirtualSpeedup], *, most:
     half = SPEEDUPS.index(0.5)
     for one in shown[:most]:
         what = _WORDS.get(one.subject.kind) or one.name or one.subject.step_path or ""
+        if one.subject.kind is SegmentKind.OVERHEAD and one.subject.job_id in stepless:
+            what = "(steps not known)"
         ascii_only = console.options.ascii_only
         name = fit_job_step(one.subject.job_id, what, columns, ascii_only=ascii_only)
         cells = "".join(f"{format_duration(one.gains[place].saved_s):>{_CELL}}" for place in places)
