@@ -103,11 +103,9 @@ def _print_file(console: Console, simulated: SimulatedFile) -> None:
     if outcome.discarded:
         console.print(f"  {outcome.discarded} more runs were cancelled for a newer one of their concurrency group")
     if outcome.usd is not None:
-        usd = outcome.usd
-        console.print(
-            f"  {'cost of a run':<22} mean {_usd(usd.mean)}, p50 {usd.p50.value:.4f}, p95 {usd.p95.value:.4f} USD",
-            soft_wrap=True,
-        )
+        mean = _signed(outcome.usd.mean, 4).lstrip("+")
+        p50, p95 = outcome.usd.p50.value, outcome.usd.p95.value
+        console.print(f"  {'cost of a run':<22} mean {mean}, p50 {p50:.4f}, p95 {p95:.4f} USD", soft_wrap=True)
     console.print()
     _print_histogram(console, outcome.makespans_s)
     console.print()
@@ -116,7 +114,7 @@ def _print_file(console: Console, simulated: SimulatedFile) -> None:
         console.print(
             f"\n{pool.runners} runner{'s' * (pool.runners != 1)} of {pool.label!r}: busy "
             f"{_percent(pool.utilisation)} of the time; {pool.waited.value:.0%} of the jobs wait, "
-            f"mean {format_duration(pool.wait_s.mean.value)} ± {format_duration(pool.wait_s.mean.error)}, "
+            f"mean {_duration(pool.wait_s.mean)}, "
             f"p95 {format_duration(pool.wait_s.p95.value)}",
             soft_wrap=True,
         )
@@ -133,11 +131,12 @@ def _print_distribution(console: Console, name: str, told: Distribution) -> None
 
 
 def _duration(estimate: Estimate) -> str:
-    return f"{format_duration(estimate.value)} ± {format_duration(estimate.error)}"
+    error = "?" if estimate.error is None else format_duration(estimate.error)
+    return f"{format_duration(estimate.value)} ± {error}"
 
 
-def _usd(estimate: Estimate) -> str:
-    return f"{estimate.value:.4f} ± {estimate.error:.4f}"
+def _signed(estimate: Estimate, digits: int) -> str:
+    return f"{estimate.value:+.{digits}f} ± {'?' if estimate.error is None else f'{estimate.error:.{digits}f}'}"
 
 
 def _percent(estimate: Estimate) -> str:
@@ -196,11 +195,10 @@ def _print_comparison(console: Console, file: str, other: str, comparison: Compa
     saved = comparison.saved_s
     word = "sooner" if saved.p50.value >= 0 else "later"
     console.print(
-        f"  a run ends {format_duration(abs(saved.p50.value))} ± {format_duration(saved.p50.error)} {word} (median), "
-        f"mean {saved.mean.value:+.1f} ± {saved.mean.error:.1f} s saved",
+        f"  a run ends {_duration(Estimate(abs(saved.p50.value), saved.p50.error))} {word} (median), "
+        f"mean {_signed(saved.mean, 1)} s saved",
         soft_wrap=True,
     )
     console.print(f"  sooner in {comparison.sooner.value:.0%} of the runs, later in {comparison.later.value:.0%}")
     if comparison.saved_usd is not None:
-        usd = comparison.saved_usd
-        console.print(f"  {usd.value:+.4f} ± {usd.error:.4f} USD saved a run")
+        console.print(f"  {_signed(comparison.saved_usd, 4)} USD saved a run")

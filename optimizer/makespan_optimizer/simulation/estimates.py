@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import ceil, floor, sqrt
+from math import sqrt
 
 import numpy as np
 
 from makespan_optimizer.simulation.draws import Floats
 
-_Z = 1.959963984540054
-"""Two-sided 95 % point of the normal distribution."""
-
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A figure and its standard error over simulations; that the recorded runs are few is not part of it."""
+    """A figure and its standard error over simulations; that the recorded runs are few is not part of it.
+
+    The error is None where a single simulated run tells none.
+    """
 
     value: float
-    error: float
+    error: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,8 @@ def distribution(values: Floats, batches: int = 0) -> Distribution:
         raise ValueError("no values to tell a distribution from")
 
     def told(figure: Callable[[Floats], float], alone: Callable[[], float]) -> Estimate:
+        if len(values) == 1:
+            return Estimate(figure(values), None)
         if batches > 1:
             parts = [figure(part) for part in np.array_split(values, batches) if len(part)]
             return Estimate(figure(values), float(np.std(parts, ddof=1)) / sqrt(len(parts)))
@@ -67,21 +69,14 @@ def share(flags: Floats, batches: int = 0) -> Estimate:
 
 
 def _mean_error(values: Floats) -> float:
-    return float(values.std(ddof=1)) / sqrt(len(values)) if len(values) > 1 else float("inf")
+    return float(values.std(ddof=1)) / sqrt(len(values))
 
 
 def _quantile_error(ordered: Floats, share_below: float) -> float:
-    """From the interval of order statistics that holds the quantile with 95 %, whatever the distribution.
+    """Half of what lies between the order statistics one standard error of the rank to either side.
 
-    David and Nagaraja, Order Statistics, 3rd edition, section 7.1; with the normal approximation of the binomial.
+    Whatever the distribution: the rank is binomial (David and Nagaraja, Order Statistics, 3rd edition, section 7.1).
     """
-    count = len(ordered)
-    spread = _Z * sqrt(count * share_below * (1 - share_below))
-    low = floor(count * share_below - spread)
-    high = ceil(count * share_below + spread)
-    if low < 0 or high >= count:
-        # The interval goes beyond what was simulated: its inner half is all that tells.
-        low, high = max(low, 0), min(high, count - 1)
-        middle = float(np.quantile(ordered, share_below))
-        return max(middle - float(ordered[low]), float(ordered[high]) - middle) / _Z
-    return float(ordered[high] - ordered[low]) / (2 * _Z)
+    deviation = sqrt(share_below * (1 - share_below) / len(ordered))
+    low, high = np.quantile(ordered, [max(0.0, share_below - deviation), min(1.0, share_below + deviation)])
+    return float(high - low) / 2

@@ -13,7 +13,7 @@ from makespan_analytics.precedence import predecessors
 from makespan_model.records import JobRun, PipelineRun, Result
 from makespan_optimizer.simulation.draws import Floats
 from makespan_optimizer.simulation.recorded_jobs import recorded_jobs
-from makespan_optimizer.simulation.shape import PipelineShape, StartsWhen
+from makespan_optimizer.simulation.shape import JobShape, PipelineShape, StartsWhen
 from makespan_optimizer.simulation.step_composition import StepComposition
 
 _FAILED = (Result.FAILURE, Result.ERROR, Result.TIMEOUT)
@@ -140,11 +140,14 @@ def _ancestors(shape: PipelineShape, column: int) -> set[int]:
 
 def _delays_s(shape: PipelineShape, run: PipelineRun, jobs: Sequence[JobRun | None]) -> Floats:
     """Seconds before each job that its needs do not explain; the file's needs where the run recorded none."""
-    given = {
-        job.name: shape.jobs[column].needs for column, job in enumerate(jobs) if job is not None and job.needs is None
+    matched = {
+        # Recorded ids may be display names: the needs of the file must find them.
+        job.name: replace(job, job_id=shape.jobs[column].job_id, needs=_needs(job, shape.jobs[column]))
+        for column, job in enumerate(jobs)
+        if job is not None
     }
-    known = replace(run, jobs=tuple(replace(job, needs=given.get(job.name, job.needs)) for job in run.jobs))
-    before = predecessors(known)
+    others = [job for job in run.jobs if job.name not in matched]
+    before = predecessors(replace(run, jobs=(*matched.values(), *others)))
     found = np.full(len(jobs), np.nan)
     for column, job in enumerate(jobs):
         # A job that waits for its group or for other legs has that in its delay; the simulation adds it itself.
@@ -155,6 +158,10 @@ def _delays_s(shape: PipelineShape, run: PipelineRun, jobs: Sequence[JobRun | No
         if shape.jobs[legs[0]].max_parallel is not None and not np.all(np.isnan(found[list(legs)])):
             found[list(legs)] = np.nanmin(found[list(legs)])
     return found
+
+
+def _needs(recorded: JobRun, job: JobShape) -> tuple[str, ...]:
+    return job.needs if recorded.needs is None else recorded.needs
 
 
 def _without_changes(duration_s: Floats, failed: Floats) -> tuple[Floats, Floats]:

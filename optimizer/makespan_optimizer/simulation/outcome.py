@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import inf, sqrt
+from math import sqrt
 
 import numpy as np
 
@@ -225,9 +225,10 @@ def _utilisation(replays: Replays, held_s: Floats, batches: int) -> Estimate:
         work_s = np.array([held_s[part[:-1]].sum() for part in parts])
         spans_s = np.array([replays.arrival_s[part[-1]] - replays.arrival_s[part[0]] for part in parts])
     if not spans_s.sum():
-        return Estimate(0.0, inf)
+        return Estimate(0.0, None)
     # A ratio of sums, with the error of its linearisation (Cochran, Sampling Techniques, 3rd edition, section 2.11).
     ratio = float(work_s.sum() / spans_s.sum())
     residuals_s = work_s - ratio * spans_s
-    deviation_s = float(residuals_s.std(ddof=1)) if len(residuals_s) > 1 else inf
-    return Estimate(ratio, deviation_s / sqrt(len(spans_s)) / float(spans_s.mean()))
+    if len(spans_s) == 1:
+        return Estimate(ratio, None)
+    return Estimate(ratio, float(residuals_s.std(ddof=1)) / sqrt(len(spans_s)) / float(spans_s.mean()))

@@ -23,6 +23,8 @@ DEFAULT_RUNS = 2_000
 """So many leave the median of a makespan that varies by 20 % uncertain by half a percent."""
 _PROBE_RUNS = 400
 _LONGEST_AFTER = 2_000
+_MOST_ATTEMPTS = 10_000_000
+"""Of all jobs in all runs: with some fifteen arrays of eight bytes each, a little over 1 GiB."""
 _HIGHEST_UTILISATION = 0.98
 """Beyond, a queue needs more than ten thousand runs to settle, and any misjudgement of the load makes it endless."""
 
@@ -55,7 +57,7 @@ def simulate(shape: PipelineShape, observations: Observations, question: Questio
 
     Raises:
         InputError: Nothing is known of a job, or the runners cannot keep up with the arrivals.
-        UsageError: A pool that no job asks for, or arrivals without anything the runs would share.
+        UsageError: A pool that no job asks for, arrivals without anything the runs would share, or too many runs.
     """
     # What a run recorded of a job's runner is more exact than the file, which may hold an expression.
     labels = observations.labels
@@ -80,6 +82,12 @@ def simulate(shape: PipelineShape, observations: Observations, question: Questio
 
 
 def _draws(shape: PipelineShape, observations: Observations, question: Question, count: int) -> Draws:
+    attempts = 1 + max((job.retries for job in shape.jobs), default=0)
+    if count * len(shape.jobs) * attempts > _MOST_ATTEMPTS:
+        raise UsageError(
+            f"{count} runs of {len(shape.jobs)} jobs are too many to hold at once; "
+            f"at most {_MOST_ATTEMPTS // (len(shape.jobs) * attempts)} can be simulated"
+        )
     return draw_runs(
         shape,
         observations,
