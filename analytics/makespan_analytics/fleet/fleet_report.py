@@ -20,6 +20,7 @@ from makespan_analytics.fleet.process_pool import Done
 from makespan_analytics.fleet.saved_results import DamagedResults, SavedResult, origin, read_results, write_results
 from makespan_analytics.pipeline_report import PipelineReport
 from makespan_collector.store.contract import PipelineKey, PipelineMark, ReadsManyPipelines, Store
+from makespan_model.errors import UnavailableError
 
 _UNKNOWN_ROWS = 14
 """Spans of a run, where a store counts runs alone: a run of ten steps in three jobs."""
@@ -54,13 +55,14 @@ class FleetReport:
     Attributes:
         outcomes: In order of repository and name; those without runs are left out.
         lost: Chunks whose processes died, and how.
-        analysed: Pipelines looked at now; the rest did not change.
+        analysed: Pipelines looked at now, and `unchanged` those that did not have to be.
         warnings: What a person should know of how this came about.
     """
 
     outcomes: tuple[PipelineOutcome, ...]
     lost: tuple[tuple[Chunk, str], ...]
     analysed: int
+    unchanged: int
     warnings: tuple[str, ...]
 
     @property
@@ -106,7 +108,7 @@ def analyze_fleet(
         progress: Called now and then.
 
     Raises:
-        MakespanError: The store cannot be read, or the results not be saved.
+        MakespanError: The store cannot be read, or the cluster is lost.
     """
     # Marks first: what comes while we read is then seen as new the next time.
     marks, tells_changes = _marks(open_store, repository)
@@ -135,12 +137,17 @@ def analyze_fleet(
         progress(told)
     if saved_at is not None and due:
         # Those of other repositories stay: they were not asked for now.
-        write_results(saved_at, made_by, {**saved, **results} if repository is not None else results)
+        try:
+            write_results(saved_at, made_by, {**saved, **results} if repository is not None else results)
+        except UnavailableError as error:
+            # What was found is worth more than the time it would save the next one.
+            warnings.append(f"{error}; the next analysis begins anew")
     outcomes = [results[key].outcome for key in sorted(results)]
     return FleetReport(
         outcomes=tuple(one for one in outcomes if one.row is not None or one.error is not None),
         lost=tuple(sorted(lost, key=lambda one: one[0].pipelines)),
-        analysed=len(due),
+        analysed=told.done - sum(len(chunk.pipelines) for chunk, _ in lost),
+        unchanged=told.unchanged,
         warnings=tuple(warnings),
     )
 

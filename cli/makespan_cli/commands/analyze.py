@@ -13,6 +13,13 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from makespan_cli.fleet_analysis import (
+    add_fleet_arguments,
+    check_fleet_arguments,
+    execute_fleet,
+    has_several,
+    is_fleet_meant,
+)
 from makespan_cli.history_samples import newest_samples
 from makespan_cli.pipeline_choice import add_pipeline_arguments, choose_pipeline
 from makespan_cli.standing_arguments import (
@@ -51,6 +58,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--findings", action="store_true", help="all findings with their evidence, muted and closed ones too"
     )
     add_standing_arguments(parser, "a finding")
+    add_fleet_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print the analysis as JSON")
 
 
@@ -58,7 +66,7 @@ def execute(arguments: argparse.Namespace) -> int:
     """Print the analysis, or note what is said about a finding.
 
     Raises:
-        UsageError: No such pipeline or finding, or several pipelines and none named.
+        UsageError: No such pipeline or finding, or several pipelines and none named whose findings are meant.
         UnavailableError: There is no history.
     """
     from makespan_analytics.regressions.standing import read_standings
@@ -72,7 +80,10 @@ def execute(arguments: argparse.Namespace) -> int:
     if arguments.runs < 1:
         raise UsageError(f"--runs must be 1 or more, not {arguments.runs}")
     check_standing_arguments(arguments)
+    check_fleet_arguments(arguments)
     settings = load_settings(Path.cwd(), flags={"store": arguments.store})
+    if arguments.all or (is_fleet_meant(arguments) and has_several(settings, arguments.repository)):
+        return execute_fleet(arguments, settings, history_runs=_HISTORY_RUNS)
     said = read_standings(STANDINGS)
     with open_configured(settings, read_only=True) as store:
         report = _report(store, settings, arguments)
