@@ -7,7 +7,7 @@ Reads `histories/` below DIR: job and run times of Bitcoin Core, Linkerd and Aut
 * the duration of the next successful run of a job or workflow (`next_run`), from those that had ended when it started,
   beside the mean with a normal interval over all of them and the quantiles of the newest thirty;
 * when a running build of Bitcoin Core will end (`remaining_time`), asked at parts of the usual makespan;
-* what the next 30 and 90 days bring (`local_level`, with a trend where there is one), in runs and jobs a week.
+* what the next 30 and 90 days bring (`cost_growth.weeks_ahead`), in runs and jobs.
 
 A score is the interval's width and what falls out of it, 2 / (1 - coverage) fold, over the usual duration (Winkler,
 JASA 67, 1972): less is better. The weeks ahead overlap, and are of one project: little can be said of their coverage.

@@ -62,9 +62,7 @@ class Trend:
     chance: float
 
 
-def trend(
-    values: Floats, times_ns: Times, changes: Sequence[ChangePoint] = (), *, fewest: int = FEWEST
-) -> Trend | None:
+def trend(values: Floats, times_ns: Times, changes: Sequence[ChangePoint] = ()) -> Trend | None:
     """The drift of a series by ranks of its pairs, so that outliers do not matter.
 
     Slope: Theil (Nederl. Akad. Wetensch. Proc. 53, 1950), its interval: Sen (JASA 63, 1968). Test: Mann (Econometrica
@@ -75,13 +73,12 @@ def trend(
         values: Without gaps.
         times_ns: Of the values, in order.
         changes: The series' change points, as `change_points.detect` gives them.
-        fewest: Values that are enough; means of many runs say as much as more single runs.
 
     Returns:
-        None for fewer than `fewest` values or less than `SHORTEST_DAYS` days.
+        None for fewer than `FEWEST` values or less than `SHORTEST_DAYS` days.
     """
     weeks = (times_ns - times_ns[0]) / _NS_PER_WEEK if len(times_ns) else np.empty(0)
-    if len(values) < max(fewest, 2) or weeks[-1] * 7 < SHORTEST_DAYS:
+    if len(values) < FEWEST or weeks[-1] * 7 < SHORTEST_DAYS:
         return None
     blocks = _block_medians(values), _block_medians(weeks)
     slope, low, high, chance = _theil_sen(*blocks)
