@@ -20,7 +20,7 @@ from makespan_analytics.findings.finding import (
     Measurement,
 )
 from makespan_analytics.pipeline_analysis import StepStanding
-from makespan_analytics.what_if.speedups import Gain
+from makespan_analytics.what_if.speedups import SPEEDUPS, Gain
 from makespan_analytics.what_if.task_graph import Subject
 
 SPEEDUP = 0.25
@@ -52,10 +52,18 @@ def find(evidence: Evidence) -> Iterable[Finding]:
         elif subject.kind is SegmentKind.OVERHEAD:
             # Of an import without steps all of a job is outside of them: that is the job, and no overhead.
             groups[_JOB, subject.job_id].append(subject)
-    scenarios = [dict.fromkeys(members, SPEEDUP) for members in groups.values()]
-    for ((key, name), members), gain in zip(groups.items(), evidence.what_if.gains(scenarios), strict=True):
+    gains = _gains(evidence, list(groups.values()))
+    for ((key, name), members), gain in zip(groups.items(), gains, strict=True):
         if gain.saved_ratio >= _LEAST_SAVED_RATIO and gain.saved_s >= _LEAST_SAVED_S and gain.low_s > 0:
             yield _finding(evidence, key, name, members, gain)
+
+
+def _gains(evidence: Evidence, groups: Sequence[Sequence[Subject]]) -> list[Gain]:
+    """What each group is worth; of single subjects it is known, several together have to be replayed."""
+    alone = {one.subject: one.gains[SPEEDUPS.index(SPEEDUP)] for one in evidence.speedups}
+    several = [members for members in groups if len(members) > 1]
+    together = iter(evidence.what_if.gains([dict.fromkeys(members, SPEEDUP) for members in several]))
+    return [next(together) if len(members) > 1 else alone[members[0]] for members in groups]
 
 
 def _finding(evidence: Evidence, key: str, name: str, members: Sequence[Subject], gain: Gain) -> Finding:
