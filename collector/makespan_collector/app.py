@@ -14,7 +14,7 @@ from makespan_collector.operation.metrics import Metrics
 from makespan_collector.operation.readiness import Check, Readiness
 from makespan_collector.operation.store_checks import store_checks
 from makespan_collector.receiving.admission import Admission
-from makespan_collector.receiving.http import receivers
+from makespan_collector.receiving.http import PATHS, ReceivingApplication, answer_errors
 from makespan_collector.receiving.limits import Limits
 from makespan_collector.store.contract import Store
 
@@ -47,9 +47,12 @@ def create_app(
     admission = admission or Admission(limits.max_in_flight_bytes, limits.requests_per_s)
     guard, metrics = guard or Guard(dict), metrics or Metrics()
     metrics.watch(store, lambda: admission.in_flight_bytes)
-    app.register_blueprint(receivers(store, limits, admission, guard, metrics))
+    answer_errors(app)
     app.register_blueprint(operation_endpoints(metrics, Readiness(checks or store_checks(store)), guard))
     for blueprint in blueprints:
         app.register_blueprint(blueprint)
-    app.wsgi_app = ObservedApplication(app, metrics, refusals or RefusalLog())  # type: ignore[method-assign]
+    receiving = ReceivingApplication(app.wsgi_app, store, limits, admission, guard, metrics)
+    endpoints = {*PATHS, *(rule.rule for rule in app.url_map.iter_rules() if not rule.arguments)}
+    observed = ObservedApplication(receiving, endpoints, metrics, refusals or RefusalLog())
+    app.wsgi_app = observed  # type: ignore[method-assign]
     return app

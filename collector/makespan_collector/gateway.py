@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 _AT_ONCE_BYTES = 64 * 1024
 """A body up to this size is asked for in one go, which is twice as fast as in pieces."""
+_AWAITED_SHARE = 4
+"""Larger ones too, but room is held for them before they come. Clients that send nothing could hold all of it, so this
+part of it is all that is held in advance; beyond, bodies are read in pieces and get room as they come."""
 _DISCARDED_BYTES = 64 * 1024 * 1024
 """Of a refused body so much is read and thrown away: most clients read no answer before they have sent everything."""
 
@@ -71,6 +74,8 @@ class Gateway:
         self._limits = limits
         self._admission = admission
         self._guard = guard
+        self._awaited_bytes = 0
+        self._most_awaited_bytes = limits.max_in_flight_bytes // _AWAITED_SHARE
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="makespan-http")
         self.serving = threading.Event()
 
@@ -127,16 +132,30 @@ class Gateway:
         if length == 0:
             return b""
         if length is not None and length <= min(_AT_ONCE_BYTES, self._limits.max_body_bytes):
-            try:
-                body = await protocol()
-            except ProtocolClosed as error:
-                raise PayloadEncodingError(f"the body broke off before its {length} bytes") from error
+            body = await self._read_at_once(length, protocol)
             room.grow(len(body))
             return body
         refusal = self._access_refusal(scope)
         if refusal is None and length is not None:
             refusal = self._refusal(length)
+        if length is not None and refusal is None and self._awaited_bytes + length <= self._most_awaited_bytes:
+            try:
+                room.grow(length)
+            except BusyError as error:
+                refusal = error
+            else:
+                self._awaited_bytes += length
+                try:
+                    return await self._read_at_once(length, protocol)
+                finally:
+                    self._awaited_bytes -= length
         return await self._read_in_pieces(length, refusal, protocol, room)
+
+    async def _read_at_once(self, length: int, protocol: _Protocol) -> bytes:
+        try:
+            return await protocol()
+        except ProtocolClosed as error:
+            raise PayloadEncodingError(f"the body broke off before its {length} bytes") from error
 
     async def _read_in_pieces(
         self, length: int | None, refusal: Exception | None, protocol: _Protocol, room: Room

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Any
-
-from flask import Flask
 
 from makespan_collector.access.http import CLIENT_KEY, TOKEN_ID_KEY
 from makespan_collector.operation.logs import RefusalLog
 from makespan_collector.operation.metrics import Metrics
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _OTHER = "other"
 """The endpoint of paths with parts that vary, and of paths nobody serves."""
@@ -24,14 +22,17 @@ class ObservedApplication:
     """A WSGI application that observes the one it wraps.
 
     Args:
-        app: Whose paths without parts that vary are told apart; all must be registered.
+        wrapped: The application.
+        endpoints: Its paths without parts that vary, which are told apart.
         metrics: Counts every request.
         refusals: Told of errors.
     """
 
-    def __init__(self, app: Flask, metrics: Metrics, refusals: RefusalLog) -> None:
-        self._wrapped = app.wsgi_app
-        self._endpoints = {rule.rule for rule in app.url_map.iter_rules() if not rule.arguments}
+    def __init__(
+        self, wrapped: WSGIApplication, endpoints: Collection[str], metrics: Metrics, refusals: RefusalLog
+    ) -> None:
+        self._wrapped = wrapped
+        self._endpoints = frozenset(endpoints)
         self._metrics = metrics
         self._refusals = refusals
 

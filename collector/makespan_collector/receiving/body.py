@@ -8,7 +8,6 @@ from typing import IO, Any
 
 import zstandard
 
-_CHUNK_BYTES = 64 * 1024
 # zlib reads gzip framing alone when 16 is added to the window size.
 _GZIP_WINDOW = zlib.MAX_WBITS | 16
 # What RFC 8878 (section 3.1.1.1.2) asks every decoder to support; a larger window is memory the sender asks for.
@@ -39,12 +38,15 @@ def read_bounded(stream: IO[bytes], limit_bytes: int) -> bytes:
     Raises:
         PayloadTooLargeError: There is more than the limit.
     """
-    body = bytearray()
-    while chunk := stream.read(min(_CHUNK_BYTES, limit_bytes + 1 - len(body))):
-        body += chunk
-        if len(body) > limit_bytes:
+    parts: list[bytes] = []
+    size_bytes = 0
+    while chunk := stream.read(limit_bytes + 1 - size_bytes):
+        parts.append(chunk)
+        size_bytes += len(chunk)
+        if size_bytes > limit_bytes:
             raise PayloadTooLargeError(f"the body is larger than {limit_bytes} bytes")
-    return bytes(body)
+    # What is in memory already comes as one part, which is not copied.
+    return b"".join(parts)
 
 
 def decompressed(

@@ -1,130 +1,126 @@
 """OTLP over HTTP: protobuf and JSON, packed with gzip or zstd or not at all.
 
-Status codes are those of the OTLP specification 1.5 ("OTLP/HTTP Response"); an error's body is a
-`google.rpc.Status` in the request's own form. A request is answered 200 only when its data is on the disk.
+A request to a receiver is answered before Flask is entered, which would cost more than the rest of a small one. It is
+answered 200 only when its data is on the disk.
 """
 
 from __future__ import annotations
 
-import math
+import logging
+from collections.abc import Iterable
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
-from flask import Blueprint, Response, request
-from google.protobuf.json_format import MessageToJson
-from google.protobuf.message import DecodeError, Message
-from google.rpc.status_pb2 import Status
+from flask import Flask, Response, request
+from google.protobuf.message import DecodeError
 from werkzeug.exceptions import HTTPException
+from werkzeug.wsgi import get_input_stream
 
-from makespan_collector.access.guard import AccessError, Guard
-from makespan_collector.access.http import CHALLENGE, client_of_request, granted
+from makespan_collector.access.guard import Guard
+from makespan_collector.access.http import client_of, granted_to
 from makespan_collector.access.tokens import Grant, Scope
 from makespan_collector.operation.metrics import Metrics
 from makespan_collector.otlp.json_messages import JsonRequestError
-from makespan_collector.receiving.admission import ROOM_KEY, Admission, BusyError, Room
-from makespan_collector.receiving.body import (
-    ENCODINGS,
-    PayloadEncodingError,
-    PayloadLateError,
-    PayloadTooLargeError,
-    decompressed,
-    read_bounded,
+from makespan_collector.receiving.admission import ROOM_KEY, Admission, Room
+from makespan_collector.receiving.answers import (
+    JSON,
+    PROTOBUF,
+    REFUSALS,
+    Answer,
+    RefusedRequestError,
+    answer,
+    error_answer,
+    refusal,
 )
+from makespan_collector.receiving.body import ENCODINGS, decompressed, read_bounded
 from makespan_collector.receiving.intake import Intake
 from makespan_collector.receiving.limits import Limits
-from makespan_collector.receiving.signals import SIGNALS, Contents, NothingKeptError, Signal
+from makespan_collector.receiving.signals import SIGNALS, Contents, Signal
 from makespan_collector.store.contract import Store
-from makespan_model.errors import UnavailableError
 
-PROTOBUF = "application/x-protobuf"
-JSON = "application/json"
-_RETRY_AFTER_S = 5
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-# google.rpc.Code, https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto
-_RPC_CODES = {
-    HTTPStatus.BAD_REQUEST: 3,
-    HTTPStatus.UNAUTHORIZED: 16,
-    HTTPStatus.FORBIDDEN: 7,
-    HTTPStatus.NOT_FOUND: 5,
-    HTTPStatus.METHOD_NOT_ALLOWED: 12,
-    HTTPStatus.REQUEST_TIMEOUT: 4,
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: 8,
-    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: 3,
-    HTTPStatus.TOO_MANY_REQUESTS: 8,
-    HTTPStatus.SERVICE_UNAVAILABLE: 14,
-}
-_RPC_INTERNAL = 13
-_BODY_STATUSES: dict[type[Exception], HTTPStatus] = {
-    PayloadEncodingError: HTTPStatus.BAD_REQUEST,
-    PayloadLateError: HTTPStatus.REQUEST_TIMEOUT,
-    PayloadTooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-}
+PATHS = tuple(signal.path for signal in SIGNALS)
+"""Of the receivers."""
+
+_log = logging.getLogger(__name__)
 
 
-class RefusedRequestError(Exception):
-    """A request that gets an error for an answer."""
-
-    def __init__(self, status: HTTPStatus, message: str, headers: tuple[tuple[str, str], ...] = ()) -> None:
-        super().__init__(message)
-        self.status = status
-        self.headers = headers
-
-
-def receivers(store: Store, limits: Limits, admission: Admission, guard: Guard, metrics: Metrics) -> Blueprint:
-    """The three receivers.
+class ReceivingApplication:
+    """A WSGI application that answers the receivers' paths, and leaves all others to the one it wraps.
 
     Args:
+        wrapped: Answers the other paths.
         store: Open for writing.
         limits: Of one request.
         admission: Of all of them; shared with other transports.
         guard: Says who may send.
         metrics: Counts what comes in.
     """
-    intake = Intake(store, metrics)
-    blueprint = Blueprint("receivers", __name__)
-    for signal in SIGNALS:
-        receiver = _Receiver(signal, intake, limits, admission, guard)
-        blueprint.add_url_rule(signal.path, signal.name, receiver, methods=["POST"])
-    blueprint.register_error_handler(RefusedRequestError, _refused)
-    blueprint.register_error_handler(NothingKeptError, _nothing_kept)
-    # A body that could not be had is told so whoever reads it.
-    blueprint.app_errorhandler(BusyError)(_busy)
-    for kind in _BODY_STATUSES:
-        blueprint.app_errorhandler(kind)(_bad_body)
-    blueprint.register_error_handler(AccessError, _not_allowed)
-    blueprint.register_error_handler(UnavailableError, _unavailable)
-    # Routing errors belong to no blueprint.
-    blueprint.app_errorhandler(HTTPException)(_http_error)
-    return blueprint
 
-
-class _Receiver:
-    """The view of one signal."""
-
-    def __init__(self, signal: Signal, intake: Intake, limits: Limits, admission: Admission, guard: Guard) -> None:
-        self._signal = signal
-        self._intake = intake
+    def __init__(
+        self,
+        wrapped: WSGIApplication,
+        store: Store,
+        limits: Limits,
+        admission: Admission,
+        guard: Guard,
+        metrics: Metrics,
+    ) -> None:
+        self._wrapped = wrapped
+        self._intake = Intake(store, metrics)
+        self._signals = {signal.path: signal for signal in SIGNALS}
         self._limits = limits
         self._admission = admission
         self._guard = guard
-        self.__name__ = signal.name
 
-    def __call__(self) -> Response:
-        grant = granted(self._guard, Scope.INGEST)
-        self._admission.count(client_of_request(grant))
-        encoding = _encoding()
-        as_json = _is_json()
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """See PEP 3333."""
+        signal = self._signals.get(environ["PATH_INFO"])
+        if signal is None:
+            return self._wrapped(environ, start_response)
+        given = self._answer(signal, environ)
+        start_response(f"{given.status.value} {given.status.phrase}", list(given.headers))
+        return [given.body]
+
+    def _answer(self, signal: Signal, environ: WSGIEnvironment) -> Answer:
+        mimetype = _mimetype(environ)
+        try:
+            contents = self._contents(signal, environ, mimetype)
+        except REFUSALS as error:
+            return refusal(error, mimetype)
+        except Exception:  # noqa: BLE001 (logged, and told to the sender)
+            # A sender keeps what it could not deliver, and a request that nobody foresaw must not end the server.
+            _log.exception("a request to %s failed", signal.path)
+            return error_answer(HTTPStatus.INTERNAL_SERVER_ERROR, "the collector failed on this request", mimetype)
+        return answer(signal.answer(contents), HTTPStatus.OK, mimetype)
+
+    def _contents(self, signal: Signal, environ: WSGIEnvironment, mimetype: str) -> Contents:
+        """What of a request was kept."""
+        if environ["REQUEST_METHOD"] != "POST":
+            raise RefusedRequestError(
+                HTTPStatus.METHOD_NOT_ALLOWED, f"{signal.path} takes POST alone", (("Allow", "POST"),)
+            )
+        grant = granted_to(environ, self._guard, Scope.INGEST)
+        self._admission.count(client_of(environ, grant))
+        encoding = _encoding(environ)
+        if mimetype not in (PROTOBUF, JSON):
+            raise RefusedRequestError(
+                HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+                f"Content-Type must be {PROTOBUF} or {JSON}, not {mimetype or 'none'}",
+            )
         # The gateway has made room for the body.
-        room: Room | None = request.environ.get(ROOM_KEY)
+        room: Room | None = environ.get(ROOM_KEY)
         with room or self._admission.room() as room:
-            data = self._data(encoding, room)
-            contents = self._taken(grant, data, as_json=as_json)
-        return _message(self._signal.answer(contents), HTTPStatus.OK)
+            data = self._data(environ, encoding, room)
+            return self._taken(signal, grant, data, as_json=mimetype == JSON)
 
-    def _data(self, encoding: str, room: Room) -> bytes:
+    def _data(self, environ: WSGIEnvironment, encoding: str, room: Room) -> bytes:
         """The body, decompressed."""
         limits = self._limits
-        body = read_bounded(request.stream, limits.max_body_bytes)
-        if ROOM_KEY not in request.environ:
+        body = read_bounded(get_input_stream(environ), limits.max_body_bytes)
+        if ROOM_KEY not in environ:
             room.grow(len(body))
         return decompressed(
             encoding,
@@ -134,27 +130,32 @@ class _Receiver:
             grow=room.grow,
         )
 
-    def _taken(self, grant: Grant, data: bytes, *, as_json: bool) -> Contents:
+    def _taken(self, signal: Signal, grant: Grant, data: bytes, *, as_json: bool) -> Contents:
         try:
-            return self._intake.take(self._signal, grant, data, as_json=as_json)
+            return self._intake.take(signal, grant, data, as_json=as_json)
         except JsonRequestError as error:
             raise RefusedRequestError(HTTPStatus.BAD_REQUEST, str(error)) from error
         except DecodeError as error:
-            what = f"the body is not an OTLP {self._signal.name} request: {error}"
+            what = f"the body is not an OTLP {signal.name} request: {error}"
             raise RefusedRequestError(HTTPStatus.BAD_REQUEST, what) from error
 
 
-def _is_json() -> bool:
-    if request.mimetype not in (PROTOBUF, JSON):
-        given = request.mimetype or "none"
-        raise RefusedRequestError(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Content-Type must be {PROTOBUF} or {JSON}, not {given}"
-        )
-    return request.mimetype == JSON
+def answer_errors(app: Flask) -> None:
+    """Let the application's other paths answer errors as the receivers do."""
+    # A body that could not be had is told so whoever reads it.
+    for kind in REFUSALS:
+        if kind is not RefusedRequestError:
+            app.register_error_handler(kind, _refused)
+    app.register_error_handler(HTTPException, _http_error)
 
 
-def _encoding() -> str:
-    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
+def _mimetype(environ: WSGIEnvironment) -> str:
+    mimetype: str = environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
+    return mimetype
+
+
+def _encoding(environ: WSGIEnvironment) -> str:
+    encoding: str = environ.get("HTTP_CONTENT_ENCODING", "identity").strip().lower()
     if encoding not in ENCODINGS:
         raise RefusedRequestError(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
@@ -164,51 +165,17 @@ def _encoding() -> str:
     return encoding
 
 
-def _refused(error: RefusedRequestError) -> Response:
-    response = _error(error.status, str(error))
-    response.headers.extend(error.headers)
-    return response
-
-
-def _nothing_kept(error: NothingKeptError) -> Response:
-    return _error(HTTPStatus.BAD_REQUEST, str(error))
-
-
-def _bad_body(error: Exception) -> Response:
-    return _error(_BODY_STATUSES[type(error)], str(error))
-
-
-def _busy(error: BusyError) -> Response:
-    response = _error(HTTPStatus.TOO_MANY_REQUESTS, str(error))
-    response.headers["Retry-After"] = str(math.ceil(error.retry_after_s))
-    return response
-
-
-def _not_allowed(error: AccessError) -> Response:
-    response = _error(HTTPStatus.FORBIDDEN if error.is_known else HTTPStatus.UNAUTHORIZED, str(error))
-    if not error.is_known:
-        response.headers["WWW-Authenticate"] = CHALLENGE
-    return response
-
-
-def _unavailable(error: UnavailableError) -> Response:
-    response = _error(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
-    response.headers["Retry-After"] = str(_RETRY_AFTER_S)
-    return response
+def _refused(error: Exception) -> Response:
+    return _response(refusal(error, request.mimetype))
 
 
 def _http_error(error: HTTPException) -> Response:
-    response = _error(HTTPStatus(error.code or 500), error.description or error.name)
+    headers: tuple[tuple[str, str], ...] = ()
     if error.response is None:
-        response.headers.extend(pair for pair in error.get_headers() if pair[0] in ("Allow", "WWW-Authenticate"))
-    return response
+        headers = tuple(pair for pair in error.get_headers() if pair[0] in ("Allow", "WWW-Authenticate"))
+    status = HTTPStatus(error.code or 500)
+    return _response(error_answer(status, error.description or error.name, request.mimetype, headers))
 
 
-def _error(status: HTTPStatus, message: str) -> Response:
-    return _message(Status(code=_RPC_CODES.get(status, _RPC_INTERNAL), message=message), status)
-
-
-def _message(message: Message, status: HTTPStatus) -> Response:
-    if request.mimetype == JSON:
-        return Response(MessageToJson(message, indent=None), status=status, content_type=JSON)
-    return Response(message.SerializeToString(), status=status, content_type=PROTOBUF)
+def _response(given: Answer) -> Response:
+    return Response(given.body, given.status, list(given.headers))

@@ -112,7 +112,7 @@ def test_a_receiver_takes_post_alone_and_says_so(client: FlaskClient) -> None:
     answer = client.get("/v1/traces")
 
     assert answer.status_code == 405
-    assert set(answer.headers["Allow"].split(", ")) == {"OPTIONS", "POST"}
+    assert set(answer.headers["Allow"].split(", ")) == {"POST"}
 
 
 def test_more_bytes_than_there_is_room_for_are_told_to_come_back(store: Store) -> None:
@@ -253,3 +253,16 @@ def test_requests_at_once_are_each_kept(store: Store) -> None:
 
     assert statuses == [200] * 20
     assert len(store.runs()) == 20
+
+
+def test_a_failure_nobody_foresaw_is_logged_and_told_to_the_sender(
+    client: FlaskClient, store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(**_: object) -> None:
+        raise RuntimeError("nobody thought of this")
+
+    monkeypatch.setattr(store, "append", broken)
+    answer = client.post("/v1/traces", json=_as_json(step_request()))
+
+    assert (answer.status_code, answer.json) == (500, {"code": 13, "message": "the collector failed on this request"})
+    assert "nobody thought of this" in caplog.text
