@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from makespan_model.records import PipelineRun
 
 REVIEW_EVENTS = ("pull_request", "merge_request")
 """How the events begin that start a run for a pull or merge request, at GitHub and at GitLab."""
@@ -36,19 +39,12 @@ def default_branch(runs: pa.Table) -> DefaultBranch | None:
     Returns:
         None where no run has a branch.
     """
-    refs, events = runs["ref"].to_pylist(), runs["event"].to_pylist()
-    pushed = Counter(ref for ref, event in zip(refs, events, strict=True) if ref and not _is_review(event))
-    scheduled = Counter(ref for ref, event in zip(refs, events, strict=True) if ref and event == _SCHEDULED)
-    if scheduled:
-        name, count = scheduled.most_common(1)[0]
-        return DefaultBranch(name, f"{count} scheduled run{'s' * (count != 1)}")
-    for name in _USUAL_NAMES:
-        if name in pushed:
-            return DefaultBranch(name, "its name")
-    if not pushed:
-        return None
-    name, count = pushed.most_common(1)[0]
-    return DefaultBranch(name, f"most runs, {count}")
+    return _default(zip(runs["ref"].to_pylist(), runs["event"].to_pylist(), strict=True))
+
+
+def default_branch_of(runs: Iterable[PipelineRun]) -> DefaultBranch | None:
+    """`default_branch` of assembled runs of one pipeline."""
+    return _default((run.ref, run.event) for run in runs)
 
 
 def runs_of_branch(runs: pa.Table, branch: str, *, reviews: bool = True) -> pa.Table:
@@ -61,8 +57,8 @@ def runs_of_branch(runs: pa.Table, branch: str, *, reviews: bool = True) -> pa.T
     """
     is_wanted = pc.fill_null(pc.equal(runs["ref"], branch.removeprefix("refs/heads/")), fill_value=False)
     if not reviews:
-        is_review = pa.array([_is_review(event) for event in runs["event"].to_pylist()], pa.bool_())
-        is_wanted = pc.and_(is_wanted, pc.invert(is_review))
+        others = pa.array([not is_review(event) for event in runs["event"].to_pylist()], pa.bool_())
+        is_wanted = pc.and_(is_wanted, others)
     return runs.filter(is_wanted)
 
 
@@ -71,5 +67,25 @@ def of_runs(rows: pa.Table, runs: pa.Table) -> pa.Table:
     return rows.filter(pc.is_in(rows["run_id"], pc.unique(runs["run_id"])))
 
 
-def _is_review(event: str | None) -> bool:
+def is_review(event: str | None) -> bool:
+    """Whether an event starts runs for a pull or merge request."""
     return (event or "").startswith(REVIEW_EVENTS)
+
+
+def _default(told: Iterable[tuple[str | None, str | None]]) -> DefaultBranch | None:
+    pushed: Counter[str] = Counter()
+    scheduled: Counter[str] = Counter()
+    for ref, event in told:
+        if ref and not is_review(event):
+            pushed[ref] += 1
+            scheduled[ref] += event == _SCHEDULED
+    name, count = max(scheduled.items(), key=lambda item: item[1], default=("", 0))
+    if count:
+        return DefaultBranch(name, f"{count} scheduled run{'s' * (count != 1)}")
+    for name in _USUAL_NAMES:
+        if name in pushed:
+            return DefaultBranch(name, "its name")
+    if not pushed:
+        return None
+    name, count = pushed.most_common(1)[0]
+    return DefaultBranch(name, f"most runs, {count}")

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pyarrow as pa
 import pytest
 
-from makespan_analytics.branches import default_branch, of_runs, runs_of_branch
+from makespan_analytics.branches import default_branch, default_branch_of, of_runs, runs_of_branch
 from makespan_collector.store.series import job_series_of, run_series_of
 from makespan_model.records import PipelineRun
 from support.pipeline_runs import job, run
@@ -35,6 +35,7 @@ def test_the_default_branch_is_told_by_schedules_then_names_then_numbers(
     told: list[tuple[str | None, str | None]], name: str, reason: str
 ) -> None:
     found = default_branch(_table(told))
+    assert found == default_branch_of(_runs(*told))
     assert found is not None
     assert (found.name, found.reason) == (name, reason)
 

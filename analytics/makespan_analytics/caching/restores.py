@@ -12,10 +12,9 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from makespan_analytics.branches import REVIEW_EVENTS
+from makespan_analytics.branches import is_review
 from makespan_analytics.table_columns import joined
-from makespan_collector.store.series import job_series_of, step_series_of
-from makespan_model.records import CacheOutcome, PipelineRun, Result
+from makespan_model.records import CacheOutcome, PipelineRun, Result, pooled_path
 
 _JOB_KEY = ("run_id", "attempt", "job_name")
 _COLUMNS = ("provider", "run_id", "attempt", "ref", "commit", "event", "job_id", "job_name", "step", "step_name")
@@ -84,7 +83,7 @@ def restores(jobs: pa.Table, steps: pa.Table) -> list[Restore]:
                 provider=row["provider"],
                 run_id=row["run_id"],
                 attempt=row["attempt"],
-                scope=Scope(row["ref"], (row["event"] or "").startswith(REVIEW_EVENTS)),
+                scope=Scope(row["ref"], is_review(row["event"])),
                 commit=row["commit"],
                 job_id=row["job_id"],
                 job=row["job_name"],
@@ -98,9 +97,40 @@ def restores(jobs: pa.Table, steps: pa.Table) -> list[Restore]:
                 job_end_ns=job["start_ns"] + round(job["duration_s"] * 1e9) if job and has_ended else None,
             )
         )
-    return sorted(found, key=lambda one: (one.start_ns, one.run_id, one.job, one.step))
+    return sorted(found, key=_order)
 
 
 def restores_of(runs: Sequence[PipelineRun]) -> list[Restore]:
-    """`restores` of assembled runs of one pipeline."""
-    return restores(job_series_of(runs), step_series_of(runs))
+    """The same of assembled runs of one pipeline, without tables in between."""
+    found = []
+    for run in runs:
+        scope = Scope(run.ref, is_review(run.event))
+        for job in run.jobs:
+            has_ended = job.state is None
+            for step in job.steps:
+                if step.cache_outcome is None:
+                    continue
+                found.append(
+                    Restore(
+                        provider=run.identity.provider,
+                        run_id=run.identity.run_id,
+                        attempt=run.identity.attempt,
+                        scope=scope,
+                        commit=run.commit,
+                        job_id=job.job_id,
+                        job=job.name,
+                        step=pooled_path(step.path),
+                        name=step.name,
+                        outcome=step.cache_outcome,
+                        start_ns=step.start_ns,
+                        restore_s=step.duration_s,
+                        written_bytes=step.usage.io_write_bytes,
+                        job_s=job.duration_s if has_ended and job.result is Result.SUCCESS else None,
+                        job_end_ns=job.end_ns if has_ended else None,
+                    )
+                )
+    return sorted(found, key=_order)
+
+
+def _order(one: Restore) -> tuple[int, str, int, str, str]:
+    return one.start_ns, one.run_id, one.attempt, one.job, one.step

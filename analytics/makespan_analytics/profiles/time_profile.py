@@ -72,7 +72,7 @@ def time_profiles(
     seconds = np.maximum(floats(rows, "duration_s"), _LEAST_S)
     legs, times_ns = codes(rows, "job_name")[0], integers(rows, "run_start_ns")
     members = {number: places for number, places in members.items() if len(places)}
-    levelled = {number: _levelled(np.log(seconds[places]), legs[places]) for number, places in members.items()}
+    levelled = {number: levelled_logarithms(seconds[places], legs[places]) for number, places in members.items()}
     long = [number for number, places in members.items() if len(places) >= FEWEST]
     changes = dict(zip(long, detect_many([np.exp(levelled[number]) for number in long]), strict=True))
     found = {}
@@ -91,14 +91,15 @@ def levelled_s(seconds: Floats, legs: Codes) -> Floats:
     """Times as if every leg of a matrix had the median of them all."""
     if not len(seconds):
         return seconds
-    found: Floats = np.exp(_levelled(np.log(np.maximum(seconds, _LEAST_S)), legs)) * np.median(seconds)
+    found: Floats = np.exp(levelled_logarithms(seconds, legs)) * np.median(seconds)
     return found
 
 
-def _levelled(log_s: Floats, legs: Codes) -> Floats:
+def levelled_logarithms(seconds: Floats, legs: Codes) -> Floats:
     """Logarithms of times less the median of their leg: legs of a matrix differ for good."""
-    found = log_s.copy()
-    for leg in np.unique(legs):
-        is_of_leg = legs == leg
-        found[is_of_leg] -= np.median(log_s[is_of_leg])
+    found = np.log(np.maximum(seconds, _LEAST_S))
+    order = np.argsort(legs, kind="stable")
+    for places in np.split(order, np.flatnonzero(np.diff(legs[order])) + 1):
+        if len(places):
+            found[places] -= np.median(found[places])
     return found

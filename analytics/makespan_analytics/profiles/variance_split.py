@@ -94,7 +94,7 @@ class VarianceSplit:
     left_ratio: float
 
 
-def variance_split(log_s: Floats, codes: Mapping[Factor, Codes]) -> VarianceSplit | None:
+def variance_split(log_s: Floats, codes: Mapping[Factor, Codes], *, most: int = MOST) -> VarianceSplit | None:
     """Split the variance of logarithms of times, oldest first.
 
     One-way components and their exact F interval, by the mean group size where groups are unequal: Searle, Casella and
@@ -104,11 +104,12 @@ def variance_split(log_s: Floats, codes: Mapping[Factor, Codes]) -> VarianceSpli
     Args:
         log_s: Natural logarithms; legs of a matrix each less their own median, so that they are no factor.
         codes: For each factor the number of every time's level; -1 where unknown.
+        most: The newest times to look at.
 
     Returns:
         None for fewer than `FEWEST` times.
     """
-    log_s = log_s[-MOST:]
+    log_s = log_s[-most:]
     if len(log_s) < FEWEST:
         return None
     low, high = np.quantile(log_s, (_TAIL_RATIO, 1.0 - _TAIL_RATIO))
@@ -118,7 +119,7 @@ def variance_split(log_s: Floats, codes: Mapping[Factor, Codes]) -> VarianceSpli
     told: dict[Factor, Codes] = {}
     untold: list[tuple[Factor, str]] = []
     for factor, given in codes.items():
-        newest = given[-MOST:]
+        newest = given[-most:]
         reason = "all times are equal" if spread == 0.0 else _why_untold(newest)
         if reason:
             untold.append((factor, reason))

@@ -8,7 +8,8 @@ from makespan_analytics.caching.hit_ratios import HitCounts
 from makespan_analytics.caching.miss_reasons import MissReason
 from makespan_analytics.caching.restores import restores, restores_of
 from makespan_collector.store.opening import open_store
-from makespan_model.records import CacheOutcome
+from makespan_collector.store.series import job_series_of, step_series_of
+from makespan_model.records import CacheOutcome, Result
 from support.cache_runs import HIT, MISS, PARTIAL, cached_run
 from support.span_rows import EPOCH, SECOND, run_rows
 
@@ -59,6 +60,18 @@ def test_the_cache_that_loses_most_comes_first_and_none_is_nothing() -> None:
     assert cache_statistics([]) == ()
 
 
+def test_tables_and_records_tell_the_same_restores_whatever_became_of_the_jobs() -> None:
+    runs = [
+        cached_run(1, HIT, hours=0, event="pull_request", written_bytes=5),
+        cached_run(2, MISS, hours=1, result=Result.FAILURE, ref=None),
+        cached_run(3, PARTIAL, hours=2, running=True, provider="gitlab", event="merge_request_event"),
+        cached_run(4, HIT, hours=2, label="build (2)", job_s=61.25),
+    ]
+    found = restores(job_series_of(runs), step_series_of(runs))
+    assert found == restores_of(runs)
+    assert [one.scope.review for one in found] == [True, False, True, False]
+
+
 def test_restores_out_of_a_store_are_those_of_its_records(tmp_path: Path) -> None:
     with open_store(tmp_path / "store") as store:
         for number in range(6):
@@ -70,6 +83,7 @@ def test_restores_out_of_a_store_are_those_of_its_records(tmp_path: Path) -> Non
                 spans=[replace(row, cache_outcome=outcome) if row.step_path == "cache" else row for row in rows]
             )
         found = restores(store.job_series(), store.step_series())
-        assert found == restores_of(store.runs())
+        runs = store.runs()
+    assert found == restores_of(runs)
     assert [one.outcome for one in found] == [HIT, MISS, HIT, MISS]
     assert all(one.job_s == 9 for one in found)
