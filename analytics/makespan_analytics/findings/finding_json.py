@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any
 
 from makespan_analytics.findings.finding import (
@@ -50,7 +51,7 @@ def finding_from_json(told: dict[str, Any]) -> Finding:
     """A finding that `finding_as_json` made.
 
     Raises:
-        KeyError, TypeError, ValueError: It is not one.
+        KeyError, TypeError, ValueError, OverflowError: It is not one.
     """
     subject, effect = told["subject"], told["effect"]
     return Finding(
@@ -79,8 +80,8 @@ def finding_from_json(told: dict[str, Any]) -> Finding:
         ),
         confidence=Confidence(told["confidence"]),
         advice=_text(told["advice"]),
-        first_seen_ns=_whole(told["first_seen_ns"]),
-        last_seen_ns=_whole(told["last_seen_ns"]),
+        first_seen_ns=time_ns(told["first_seen_ns"]),
+        last_seen_ns=time_ns(told["last_seen_ns"]),
     )
 
 
@@ -95,7 +96,7 @@ def _text_or_none(value: object) -> str | None:
 
 
 def _number(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
         raise TypeError(f"not a number: {value!r}")
     return value
 
@@ -104,7 +105,12 @@ def _number_or_none(value: object) -> float | None:
     return None if value is None else _number(value)
 
 
-def _whole(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"not a whole number: {value!r}")
+def time_ns(value: object) -> int:
+    """A value of JSON that has to be a time in nanoseconds.
+
+    Raises:
+        TypeError: It is not one.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 63:
+        raise TypeError(f"not a time: {value!r:.40}")
     return value

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from makespan_analytics.findings.finding_json import finding_as_json, finding_from_json
+from makespan_analytics.findings.finding_json import finding_as_json, finding_from_json, time_ns
 from makespan_analytics.findings.ledger import Entry, Event, Ledger, Status
 from makespan_model.errors import InputError, UnavailableError
 
@@ -53,7 +53,7 @@ def read_ledger(path: Path) -> dict[str, Entry]:
         return {}
     except OSError as error:
         raise UnavailableError(f"cannot read {path}: {error.strerror or error}") from error
-    except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, IndexError, OverflowError, RecursionError) as error:
         raise InputError(f"{path}:{line}: not a ledger of findings ({error!r}); remove it to begin anew") from error
     return entries
 
@@ -89,7 +89,7 @@ def _as_json(entry: Entry) -> dict[str, Any]:
 
 
 def _entry(told: dict[str, Any]) -> Entry:
-    events = tuple(Event(Status(event["status"]), int(event["time_ns"])) for event in told["events"])
+    events = tuple(Event(Status(event["status"]), time_ns(event["time_ns"])) for event in told["events"])
     if not events:
         raise ValueError("an entry without an event")
-    return Entry(finding_from_json(told["finding"]), int(told["found_ns"]), events)
+    return Entry(finding_from_json(told["finding"]), time_ns(told["found_ns"]), events)

@@ -17,16 +17,21 @@ def result_console() -> Console:
     return Console(highlight=False, markup=False, emoji=False)
 
 
+def printable(text: str) -> str:
+    """A text without what could move the cursor or set a colour: control characters become `?`."""
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
 def fit(text: str, columns: int, *, ascii_only: bool) -> str:
     """A name in exactly so many columns: padded, or cut with an ellipsis; control characters become `?`.
 
     Names come from workflow files of other people, so none may move the cursor or set a colour.
     """
-    printable = "".join(character if character.isprintable() else "?" for character in text)
-    if cell_len(printable) <= columns:
-        return set_cell_size(printable, columns)
+    shown = printable(text)
+    if cell_len(shown) <= columns:
+        return set_cell_size(shown, columns)
     ellipsis = "..." if ascii_only else "\u2026"
-    return set_cell_size(printable, max(0, columns - len(ellipsis))) + ellipsis
+    return set_cell_size(shown, max(0, columns - len(ellipsis))) + ellipsis
 
 
 def job_step(job: str, what: str, *, ascii_only: bool) -> str:

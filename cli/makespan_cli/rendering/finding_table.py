@@ -11,7 +11,7 @@ from makespan_analytics.findings.finding import Confidence, Effect, Measurement
 from makespan_analytics.findings.ledger import Status
 from makespan_analytics.regressions.standing import Standing
 from makespan_cli.kept_findings import KeptFinding
-from makespan_cli.rendering.consoles import fit, fit_job_step
+from makespan_cli.rendering.consoles import fit, fit_job_step, printable
 from makespan_model.units import format_bytes, format_duration
 
 # "-1 h 07 min" and "12,345 USD" are the widest cells; 33 of 80 columns are left for the name.
@@ -93,8 +93,7 @@ def _print_advice(console: Console, kept: KeptFinding) -> None:
 
 def _print_wrapped(console: Console, text: str, style: str) -> None:
     """At the console's width, every line below the name."""
-    printable = "".join(character if character.isprintable() else "?" for character in text)
-    for line in Text(printable, style).wrap(console, max(20, console.width - _INDENT)):
+    for line in Text(printable(text), style).wrap(console, max(20, console.width - _INDENT)):
         line.rstrip()
         console.print(Text(" " * _INDENT) + line, soft_wrap=True)
 

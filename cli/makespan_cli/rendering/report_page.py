@@ -11,6 +11,7 @@ from rich.text import Text
 from makespan_analytics.findings.bottlenecks import FEWEST_RUNS
 from makespan_analytics.queueing.starvation import Verdict
 from makespan_cli.kept_findings import KeptFinding
+from makespan_cli.rendering.consoles import printable
 from makespan_cli.rendering.critical_path_bar import print_critical_path
 from makespan_cli.rendering.finding_table import format_usd, is_worth_showing, print_findings
 from makespan_cli.rendering.sparkline import sparkline
@@ -74,7 +75,8 @@ def print_title(console: Console, report: PipelineReport) -> None:
     analysis = report.analysis
     runs = f"{analysis.runs} run{'s' * (analysis.runs != 1)}"
     left_out = f", {analysis.runs_left_out} unsuccessful left out" if analysis.runs_left_out else ""
-    console.print(f"{report.pipeline} of {report.repository}: {runs}{left_out}", style="bold", soft_wrap=True)
+    title = printable(f"{report.pipeline} of {report.repository}: {runs}{left_out}")
+    console.print(title, style="bold", soft_wrap=True)
     console.print(
         f"makespan: median {format_duration(analysis.makespan_s)}, "
         f"from {format_duration(analysis.fastest_s)} to {format_duration(analysis.slowest_s)}",

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,17 @@ def test_a_broken_entry_is_named_by_its_line(tmp_path: Path, ledger: dict[str, E
     path.write_text("\n".join([*lines, lines[1].replace('"high"', '"sure"')]))
     with pytest.raises(InputError, match=rf":{len(lines) + 1}: "):
         read_ledger(path)
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999", "1" + "0" * 400, "true", '"1"', "null"])
+def test_a_number_that_is_none_is_no_entry(tmp_path: Path, ledger: dict[str, Entry], number: str) -> None:
+    path = tmp_path / "x.jsonl"
+    write_ledger(path, ledger)
+    head, entry = path.read_text().splitlines()[:2]
+    for field in ("found_ns", "value"):
+        path.write_text(head + "\n" + re.sub(rf'("{field}": )[^,}}]+', rf"\g<1>{number}", entry, count=1))
+        with pytest.raises(InputError, match=":2: not a ledger"):
+            read_ledger(path)
 
 
 def test_a_place_that_cannot_be_written_is_said(tmp_path: Path, ledger: dict[str, Entry]) -> None:
