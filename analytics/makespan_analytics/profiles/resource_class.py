@@ -20,8 +20,8 @@ IDLE_CORES = 0.1
 IO_PRESSURE_RATIO = 0.25
 """Part of the time in which some task waited for the disk (PSI `some`): a quarter of it could be won at most."""
 IO_BYTES_PER_S = 20 * 1024 * 1024
-"""Where no pressure was recorded: a fifth of what a hosted runner's disk gives one reader (about 100 MB/s), as a mean
-over the step, while no core is busy."""
+"""Where no pressure was recorded: moved on average over the whole step while no core was busy. A step that computes
+from what it reads at that rate would have one busy."""
 MEMORY_PRESSURE_RATIO = 0.1
 """Part of the time in which some task waited for memory: it is spent on reclaiming and re-reading pages."""
 MEMORY_RATIO = 0.95

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from itertools import pairwise
 from math import erfc, log, sqrt
 
@@ -12,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from makespan_analytics.change_points import ChangePoint
-from makespan_analytics.change_points.robustness import Floats, autocorrelation, long_run_inflation
+from makespan_analytics.change_points.robustness import Floats, autocorrelation, long_run_inflation, median
 
 Times = npt.NDArray[np.int64]
 
@@ -82,7 +83,7 @@ def trend(values: Floats, times_ns: Times, changes: Sequence[ChangePoint] = ()) 
         return None
     blocks = _block_medians(values), _block_medians(weeks)
     slope, low, high, chance = _theil_sen(*blocks)
-    level = float(np.median(values))
+    level = median(values)
     is_small = abs(slope) * float(weeks[-1]) < MIN_EFFECT * abs(level)
     kind = TrendKind.LEVEL
     # Steps first: around a slope they look like values that follow their neighbours, and then no slope is certain.
@@ -97,7 +98,7 @@ def _block_medians(values: Floats) -> Floats:
     if len(values) <= _MOST_BLOCKS:
         return values
     borders = np.linspace(0, len(values), _MOST_BLOCKS + 1).astype(np.int64)
-    return np.array([np.median(values[start:end]) for start, end in pairwise(borders)])
+    return np.array([median(values[start:end]) for start, end in pairwise(borders)])
 
 
 def _theil_sen(values: Floats, weeks: Floats) -> tuple[float, float, float, float]:
@@ -120,14 +121,10 @@ def _theil_sen(values: Floats, weeks: Floats) -> tuple[float, float, float, floa
     return slope, float(low), float(high), erfc(z / sqrt(2.0))
 
 
+@lru_cache(maxsize=_MOST_BLOCKS)
 def _pairs(count: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    if count not in _known_pairs:
-        _known_pairs[count] = np.triu_indices(count, 1)
-    return _known_pairs[count]
-
-
-_known_pairs: dict[int, tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]] = {}
-"""By number of values, at most `_MOST_BLOCKS`: making them takes longer than the slopes."""
+    """Places of the earlier and the later of all pairs; making them takes longer than the slopes."""
+    return np.triu_indices(count, 1)
 
 
 def _kendall_variance(values: Floats) -> float:

@@ -79,6 +79,36 @@ def test_set_up_ends_where_the_first_step_that_does_the_work_begins() -> None:
     assert found.queue_ratio == 0.2
 
 
+@given(st.lists(graph_runs(), min_size=1, max_size=4), st.sets(st.sampled_from(["s0", "s1", "s2"])))
+def test_set_up_is_what_a_walk_through_each_job_finds(graphs: list[PipelineRun], setup: set[str]) -> None:
+    runs = [
+        _moved(_named(one, {path: "npm ci" if path in setup else path for path in ("s0", "s1", "s2")}), number)
+        for number, one in enumerate(graphs)
+    ]
+    shares: dict[str, list[float]] = {}
+    for one in runs:
+        for item in one.jobs:
+            if item.result is Result.SUCCESS:
+                work = [step.start_ns for step in item.steps if step.path not in setup]
+                if work:
+                    shares.setdefault(item.job_id, []).append(
+                        (min(work) - item.start_ns) / (item.end_ns - item.start_ns)
+                    )
+    found = {item.job_id: item.setup for item in profile_history_of(runs)}
+    for job_id, share in found.items():
+        assert (share is None) == (job_id not in shares)
+        if share is not None:
+            assert share.ratio == pytest.approx(median(shares[job_id]))
+            assert share.runs == len(shares[job_id])
+
+
+def _named(one: PipelineRun, names: dict[str, str]) -> PipelineRun:
+    jobs = (
+        replace(item, steps=tuple(replace(step, name=names[step.path]) for step in item.steps)) for item in one.jobs
+    )
+    return replace(one, jobs=tuple(jobs))
+
+
 def test_a_job_of_nothing_but_set_up_has_no_set_up_share() -> None:
     assert _only([run(job("a", 0, 9, replace(step("#0", 0, 9), name="pip install x")))]).setup is None
 
