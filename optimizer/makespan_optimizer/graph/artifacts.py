@@ -56,9 +56,14 @@ def handover(job: Job) -> Handover:
         downloads=frozenset(name for step in steps if (name := _download(step)) is not None),
         saved_caches=frozenset(_shared_keys(steps, _CACHE_WRITERS)),
         restored_caches=frozenset(_shared_keys(steps, _CACHE_READERS)),
-        outside=any(step.run is not None and _HANDOVER.search(step.run) for step in steps),
+        outside=any(step.run is not None and talks_outside(step.run) for step in steps),
         opaque=frozenset(step.action for step in steps if step.action is not None and _is_opaque(step.action)),
     )
+
+
+def talks_outside(command: str) -> bool:
+    """Whether a command writes to or reads from a registry or a storage where another job may do the same."""
+    return _HANDOVER.search(command) is not None
 
 
 def may_pass(upload: str, download: str) -> bool:

@@ -54,8 +54,8 @@ def acts_on_the_world(job: Job, workflow: Workflow) -> str | None:
     if job.uses is not None:
         return f"it calls {job.uses}, whose steps are not in this file"
     for text in (job.job_id, job.name or ""):
-        if match := _NAME.search(text):
-            return f"its name says {match.group().strip('-_ .')!r}"
+        if named := named_act(text):
+            return named
     permissions = job.permissions if job.permissions is not None else workflow.permissions
     if permissions is not None and permissions.may_write(_WRITE_SCOPES):
         return "it may write to the repository or the registry"
@@ -66,14 +66,31 @@ def _acting_step(job: Job) -> str | None:
     for step in (inner for outer in job.steps for inner in (outer, *outer.parallel)):
         if step.action is not None and _ACTION.search(step.action):
             return f"it uses {step.uses}"
-        if step.run is not None and (match := _COMMAND.search(step.run)):
-            return f"it runs {match.group()!r}"
+        if step.run is not None and (commanded := commanded_act(step.run)):
+            return commanded
     return None
+
+
+def named_act(name: str) -> str | None:
+    """What a job's name says of acting on the world; None when nothing."""
+    match = _NAME.search(name)
+    return None if match is None else f"its name says {match.group().strip('-_ .')!r}"
+
+
+def commanded_act(command: str) -> str | None:
+    """What a command does to the world; None when nothing is seen."""
+    match = _COMMAND.search(command)
+    return None if match is None else f"it runs {match.group()!r}"
+
+
+def does_nothing(command: str) -> bool:
+    """Whether a command only succeeds, and prints something at most."""
+    return _NOTHING.fullmatch(command) is not None
 
 
 def only_waits(job: Job) -> bool:
     """Whether a job does nothing: it is there to stand for the jobs it waits for, as a required check does."""
-    return bool(job.steps) and all(step.run is not None and _NOTHING.fullmatch(step.run) for step in job.steps)
+    return bool(job.steps) and all(step.run is not None and does_nothing(step.run) for step in job.steps)
 
 
 def is_release_workflow(workflow: Workflow) -> bool:
