@@ -9,7 +9,7 @@ from makespan_optimizer.expressions.availability import Availability
 from makespan_optimizer.expressions.functions import STATUS_FUNCTIONS
 from makespan_optimizer.expressions.grammar import ExpressionError, parse_expression
 from makespan_optimizer.expressions.templates import OPEN, WHITE_SPACE, read_template
-from makespan_optimizer.expressions.tree import Call, Expression, Literal, walk
+from makespan_optimizer.expressions.tree import Call, Expression, walk
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +43,8 @@ def read_condition(text: str, available: Availability | None = None) -> Conditio
         tree, start, mixed = template.parse(available), 0, template.only is None
         if template.only is not None:
             start = template.only.inside_start
-        # GitHub takes the text of a lone string literal for the condition itself.
-        if isinstance(tree, Literal) and isinstance(tree.value, str):
-            return _bare(tree.value, start, available, text)
+        if template.literal is not None:
+            return _bare(template.literal, start, available, text)
         return Condition(text, tree, start, names_status(tree), is_text=mixed)
     return _bare(text, 0, available, text)
 

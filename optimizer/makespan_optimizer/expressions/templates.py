@@ -62,6 +62,18 @@ class Template:
         """The expression that is the whole text, so that its value keeps its type; None when there is more."""
         return self.parts[0] if len(self.parts) == 1 and isinstance(self.parts[0], Embedded) else None
 
+    @property
+    def literal(self) -> str | None:
+        """The string of a text that is one `${{ 'string' }}`: GitHub puts it in its place while it reads the file."""
+        inside = None if self.only is None else self.only.inside
+        if inside is None or not inside.startswith("'"):
+            return None
+        try:
+            tree = parse_expression(inside)
+        except ExpressionError:
+            return None
+        return tree.value if isinstance(tree, Literal) and isinstance(tree.value, str) else None
+
     def parse(self, available: Availability | None = None) -> Expression:
         """One tree for the whole text: GitHub joins text and expressions with `format`.
 

@@ -1,8 +1,11 @@
 """GitHub Actions workflows as typed values that know their places in the file."""
 
 __all__ = [
+    "actions",
+    "calls",
     "concurrency",
     "containers",
+    "env_scopes",
     "environments",
     "expression_sites",
     "fields",
@@ -13,6 +16,7 @@ __all__ = [
     "reading",
     "runners",
     "scalars",
+    "step_order",
     "steps",
     "strategy",
     "triggers",

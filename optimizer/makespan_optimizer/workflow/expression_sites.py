@@ -79,8 +79,9 @@ class ExpressionSite:
             elif condition.expression is not None:
                 yield condition.expression, condition.start
             return
-        for one in read_template(value).embedded:
-            if self.available is None:
+        template = read_template(value)
+        for one in template.embedded:
+            if self.available is None and template.literal is None:
                 raise ExpressionError("GitHub takes no expression", one.start)
             if not self._is_insertion(one.inside):
                 yield one.parse(self.available), one.inside_start

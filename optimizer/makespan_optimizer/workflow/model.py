@@ -62,6 +62,7 @@ class Step:
         background: Whether the step runs while later ones do.
         parallel: The steps of a `parallel` step.
         targets: Ids of the steps that a `wait` waits for or a `cancel` ends.
+        waits_for_all: Whether it is a `wait-all` that is not switched off.
         others: Keys without a field here.
         shared: An anchor, alias or merge key lies in it, so that its text means something elsewhere too.
         node: The mapping in the document.
@@ -84,6 +85,7 @@ class Step:
     background: bool
     parallel: tuple[Step, ...]
     targets: tuple[str, ...]
+    waits_for_all: bool
     others: tuple[OtherKey, ...]
     shared: bool
     span: Span

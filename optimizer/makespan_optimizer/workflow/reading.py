@@ -15,6 +15,7 @@ from makespan_optimizer.workflow.model import Defaults, Job, Workflow
 from makespan_optimizer.workflow.permissions import read_permissions
 from makespan_optimizer.workflow.places import Span
 from makespan_optimizer.workflow.runners import read_runner
+from makespan_optimizer.workflow.step_order import check_step_order
 from makespan_optimizer.workflow.steps import read_steps
 from makespan_optimizer.workflow.strategy import read_strategy
 from makespan_optimizer.workflow.triggers import read_triggers
@@ -95,6 +96,8 @@ def read_workflow(text: str, *, file: str) -> Workflow:
         document=document,
     )
     _check_needs(workflow)
+    for job in workflow.jobs:
+        check_step_order(document, job.steps, f"job {job.job_id!r}")
     return workflow
 
 

@@ -76,6 +76,7 @@ def _step(fields: Fields, index: int, place: Span, *, shared: bool) -> Step:
         background=(fields.text("background") or "false").lower() == "true",
         parallel=tuple(read_steps(fields, "parallel")) if control == "parallel" else (),
         targets=_targets(fields, control),
+        waits_for_all=control == "wait-all" and (fields.text("wait-all") or "true").lower() == "true",
         others=fields.others(_KEYS),
         shared=shared,
         span=place,

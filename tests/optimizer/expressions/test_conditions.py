@@ -29,6 +29,7 @@ def test_a_condition_is_taken_out_of_its_braces_only_when_they_hold_all_of_it(co
         ("contains(needs.*.result, toJSON(failure()))", True),
         ("", True),
         ("${{ 'always()' }}", True),
+        ("${{ ('always()') }}", False),
         ("x ${{ always() }}", True),
     ],
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from makespan_model.errors import WorkflowError
@@ -177,6 +177,8 @@ _FIELDS = [
 
 @pytest.mark.service
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+@example(field="steps.shell: %s", text="'bash'", form="${{ %s }}")
+@example(field="jobs.if: %s", text="'always()'", form="${{ %s }}")
 @given(
     field=st.sampled_from(_FIELDS),
     text=words,
