@@ -1,8 +1,9 @@
 """Compacted segments written in bounded memory, and given their name only when they are whole and durable.
 
 Samples are most of what a store holds, and they are sorted by trace: a range of traces is rewritten after another, so
-memory does not grow with the segment. DuckDB sorts and merges within a limit and puts what does not fit into a folder
-beside the segments. The folder and the file have names that the next writer knows to be left-overs.
+memory does not grow with the segment. Large values of spans are fetched when their rows are written. DuckDB sorts and
+merges within a limit and puts what does not fit into a folder beside the segments. The folder and the file have names
+that the next writer knows to be left-overs.
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from makespan_collector.store.embedded.detached_values import DETACHED, DetachedValues
 from makespan_collector.store.embedded.log_segment import sync_directory
 from makespan_collector.store.embedded.queries import connect
 from makespan_collector.store.embedded.query_engine import private_instance
 from makespan_collector.store.embedded.segments import TEMPORARY_SUFFIX, Segment
 from makespan_collector.store.embedded.step_keys import STEP_KEY, keys_of_sorted
-from makespan_collector.store.schema import SAMPLES, TableSchema
+from makespan_collector.store.schema import SAMPLES, SPANS, TableSchema
 from makespan_model.errors import UnavailableError
 
 MEMORY_LIMITS: tuple[str, ...] = ("512MB", "2GB", "80%")
@@ -70,7 +72,10 @@ def rewrite(
             with _limited(table, segments, target.parent, limit) as connection:
                 if prepare is not None and not prepare(connection):
                     return False
-                _write(connection, [sql(condition) for condition in ranges], table, target)
+                values = _detached(connection, table, segments)
+                write_groups(
+                    table, target, _groups(connection, [sql(condition) for condition in ranges], table, values)
+                )
                 return True
         except (duckdb.Error, pa.ArrowException) as error:
             if limit != MEMORY_LIMITS[-1] and "Out of Memory" in str(error):
@@ -114,18 +119,26 @@ def _limited(
         yield connection
 
 
-def _write(connection: duckdb.DuckDBPyConnection, queries: Sequence[str], table: TableSchema, target: Path) -> None:
-    write_groups(
-        table,
-        target,
-        (
-            group.cast(table.columns)
-            for sql in queries
-            for group in _row_groups(
-                connection.sql(f"FROM ({sql}) ORDER BY {', '.join(table.order)}").to_arrow_reader(_BATCH_ROWS)
-            )
-        ),
-    )
+def _detached(
+    connection: duckdb.DuckDBPyConnection, table: TableSchema, segments: Sequence[Segment]
+) -> DetachedValues | None:
+    """What becomes of the large values: None where the rows are small, or read into memory as the logs are."""
+    if table is not SPANS or any(segment.is_log for segment in segments):
+        return None
+    values = DetachedValues([segment.path for segment in segments])
+    values.detach(connection, table)
+    return values
+
+
+def _groups(
+    connection: duckdb.DuckDBPyConnection, queries: Sequence[str], table: TableSchema, values: DetachedValues | None
+) -> Iterator[pa.Table]:
+    """What the queries answer, in the table's order, as row groups."""
+    for sql in queries:
+        answer = connection.sql(f"FROM ({sql}) ORDER BY {', '.join(table.order)}").to_arrow_reader(_BATCH_ROWS)
+        for group in _row_groups(answer):
+            for part in [group] if values is None else values.attached(group):
+                yield part.cast(table.columns)
 
 
 def write_groups(table: TableSchema, target: Path, groups: Iterable[pa.Table]) -> None:
@@ -137,7 +150,10 @@ def write_groups(table: TableSchema, target: Path, groups: Iterable[pa.Table]) -
     temporary = target.with_name(target.name + TEMPORARY_SUFFIX)
     try:
         with temporary.open("wb") as file:
-            with pq.ParquetWriter(file, _derived(table), compression="zstd") as writer:
+            schema = _derived(table)
+            # Large values hardly repeat, and a dictionary of them would be held beside them.
+            repeating = [name for name in schema.names if name != DETACHED]
+            with pq.ParquetWriter(file, schema, compression="zstd", use_dictionary=repeating) as writer:
                 for group in groups:
                     writer.write_table(_with_keys(table, group), row_group_size=_ROW_GROUP_ROWS)
             file.flush()
