@@ -12,6 +12,8 @@ from makespan_analytics.findings.finding import Finding
 from makespan_analytics.findings.producers import PRODUCERS
 from makespan_analytics.findings.ranking import ranked, without_repeats
 from makespan_analytics.flakiness.standings import FlakyStanding
+from makespan_analytics.forecasts.cost_growth import CostGrowth
+from makespan_analytics.forecasts.next_run import NextDuration, next_run
 from makespan_analytics.pipeline_analysis import PipelineAnalysis, comparable_runs
 from makespan_analytics.queueing import starvation
 from makespan_analytics.queueing.starvation import PoolStanding
@@ -54,6 +56,7 @@ class PipelineReport:
         analysis, speedups: Of the newest of them.
         pools, caches, costs: Of the last month.
         flaky_steps, flaky_tests, sizes, changes: Of the whole history.
+        next_run, cost_growth: Forecasts from the whole history; None where it is too short.
         findings: The most worthwhile first.
         not_enough: What nothing could be said of, and why.
         tests_known: Whether test results were given; without them nothing is said of single tests.
@@ -76,6 +79,8 @@ class PipelineReport:
     changes: PipelineChanges
     caches: tuple[CacheStatistics, ...]
     costs: CostSummary
+    next_run: NextDuration | None
+    cost_growth: CostGrowth | None
     findings: tuple[Finding, ...]
     not_enough: tuple[NotEnough, ...]
     tests_known: bool
@@ -125,6 +130,8 @@ def analyze_one(
         changes=evidence.changes,
         caches=evidence.caches,
         costs=evidence.costs,
+        next_run=next_run(runs),
+        cost_growth=evidence.cost_growth,
         findings=findings_of(evidence),
         not_enough=tuple(_not_enough(evidence, len(comparable))),
         tests_known=tests is not None,

@@ -51,6 +51,8 @@ def report_as_json(report: PipelineReport, kept: Sequence[KeptFinding]) -> dict[
         "flakiness": [_flaky_as_json(one) for one in (*report.flaky_steps, *report.flaky_tests)],
         "caches": [_cache_as_json(one) for one in report.caches],
         "cost": _cost_as_json(report.costs),
+        "next_run": None if report.next_run is None else asdict(report.next_run),
+        "cost_growth": None if report.cost_growth is None else asdict(report.cost_growth),
         "not_enough": [asdict(one) for one in report.not_enough],
     }
 

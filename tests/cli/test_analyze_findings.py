@@ -100,6 +100,8 @@ def test_what_to_do_first_comes_before_where_the_time_goes(store_dir: Path, caps
     assert rest.index("job and step") < rest.index("what if it took") < rest.index("waiting for runners")
     assert rest.index("waiting for runners") < rest.index("flaky")
     assert "USD a month, 0.018 a run; unpriced: 60 of 180 jobs" in table
+    assert "next run: about 2 min" in table
+    assert "cost grows" not in table
 
 
 @pytest.mark.parametrize("columns", [80, 120])
@@ -165,7 +167,9 @@ def test_every_documented_key_exists_and_every_key_is_documented(
     store_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     block = DOCUMENT.read_text("utf-8").split("```json\n")[1].split("```")[0]
-    rich = json.loads(printed(capsys, "--store", store_dir, "--json"))
+    weeks = store_dir.with_name("weeks")
+    add(weeks, history(RUNS, troubled, commits_of=2, every_s=86_400))
+    rich = json.loads(printed(capsys, "--store", weeks, "--json"))
     few = json.loads(printed(capsys, "--store", store_dir, "--json", "--runs", 1))
     assert shape(json.loads(block)) == shape([rich, few])[0]
 
@@ -283,6 +287,21 @@ def test_a_store_that_cannot_be_written_is_analysed_all_the_same(
     told = capsys.readouterr()
     assert "it is not kept what becomes of findings" in told.err
     assert "bottleneck" in told.out
+
+
+def test_a_cost_that_grows_beyond_chance_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def growing(number: int, chance: random.Random) -> Sequence[JobRun]:
+        took_s = (600 + 60 * (number // 21)) * chance.uniform(0.99, 1.01)
+        return [replace(job("a", 0, took_s, step("x", 0, took_s), needs=()), runner_labels=("ubuntu-latest",))]
+
+    add(tmp_path / "store", runs_of(21 * 14, growing))
+    text = printed(capsys, "--store", tmp_path / "store")
+    assert re.search(r"^cost grows by 0\.\d\d USD a week each week; next 90 days: \d", text, re.MULTILINE)
+    assert re.search(r"^next run: about 2\d min", text, re.MULTILINE)
 
 
 def test_own_runners_prices_of_the_settings_count(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from makespan_analytics.branches import default_branch
+from makespan_analytics.branches import default_branch_of
 from makespan_analytics.caching.cache_statistics import CacheStatistics, cache_statistics
 from makespan_analytics.caching.restores import restores_of
 from makespan_analytics.cost.pipeline_costs import RunCost, cost_by_job, cost_by_step, run_costs, unpriced_reasons
@@ -23,6 +23,7 @@ from makespan_analytics.findings.finding import (
 )
 from makespan_analytics.flakiness.outcomes import records_of_steps, records_of_tests
 from makespan_analytics.flakiness.standings import FlakyStanding, flaky_standings
+from makespan_analytics.forecasts.cost_growth import CostGrowth, cost_growth
 from makespan_analytics.pipeline_analysis import PipelineAnalysis, analyze_pipeline, comparable_runs
 from makespan_analytics.queueing.starvation import PoolStanding, pool_standings
 from makespan_analytics.regressions.pipeline_changes import PipelineChanges, pipeline_changes
@@ -30,9 +31,8 @@ from makespan_analytics.regressions.record_series import series_of_runs
 from makespan_analytics.sizing.observations import SamplesOf
 from makespan_analytics.sizing.pipeline_sizes import PipelineSizes, size_pipeline
 from makespan_analytics.what_if.speedups import History, VirtualSpeedup
-from makespan_collector.store.series import run_series_of
 from makespan_model.evidence import TestRun
-from makespan_model.records import JobRun, PipelineRun, Result, StepRun
+from makespan_model.records import PipelineRun, Result
 
 RECENT_RUNS = 20
 """Comparable runs that say how the pipeline is now; older ones may be of another pipeline altogether."""
@@ -79,6 +79,7 @@ class Evidence:
         runs_per_week: Pace of `lately`; less than a week counts as a week, so it is a lower bound then.
         speedups: What each step, overhead and queueing is worth.
         what_if: Answers what several changes together would give.
+        cost_growth: Of all runs; None for too few weeks, or without a price.
         step_usd: What a run of each step costs by job id and pooled path, where it is known.
     """
 
@@ -96,6 +97,7 @@ class Evidence:
     changes: PipelineChanges
     caches: tuple[CacheStatistics, ...]
     costs: CostSummary
+    cost_growth: CostGrowth | None
     step_usd: Mapping[tuple[str, str], float]
 
     @property
@@ -189,7 +191,8 @@ def gather_evidence(
     recent = comparable_runs(newest)
     analysis = analyze_pipeline(newest)
     lately = _lately(runs, recent_runs)
-    costs = run_costs(lately, own_usd_per_hour)
+    all_costs = run_costs(runs, own_usd_per_hour)
+    costs = all_costs[len(runs) - len(lately) :]
     pace = runs_per_week(lately)
     what_if = History(recent)
     return Evidence(
@@ -207,6 +210,7 @@ def gather_evidence(
         changes=pipeline_changes((analysis.repository, analysis.pipeline), series_of_runs(runs)),
         caches=_caches(lately),
         costs=_summary(costs, pace),
+        cost_growth=cost_growth(all_costs),
         step_usd={(step.job_id, step.step_path): step.usd / step.runs for step in cost_by_step(costs)},
     )
 
@@ -234,20 +238,9 @@ def _lately(runs: Sequence[PipelineRun], at_least: int) -> Sequence[PipelineRun]
 
 
 def _caches(runs: Sequence[PipelineRun]) -> tuple[CacheStatistics, ...]:
-    """Of the steps that restore caches alone: tables of all steps of many runs would take longer than all the rest."""
-    narrowed = [
-        replace(run, jobs=tuple(replace(job, steps=steps) for job, steps in asked))
-        for run in runs
-        if (asked := [(job, steps) for job in run.jobs if (steps := _restoring(job))])
-    ]
-    if not narrowed:
-        return ()
-    main = default_branch(run_series_of(runs))
-    return cache_statistics(restores_of(narrowed), default_branch=main.name if main is not None else None)
-
-
-def _restoring(job: JobRun) -> tuple[StepRun, ...]:
-    return tuple(step for step in job.steps if step.cache_outcome is not None)
+    restores = restores_of(runs)
+    main = default_branch_of(runs) if restores else None
+    return cache_statistics(restores, default_branch=main.name if main is not None else None)
 
 
 def _summary(costs: Sequence[RunCost], pace: float) -> CostSummary:

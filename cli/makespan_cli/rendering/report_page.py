@@ -90,8 +90,19 @@ def print_title(console: Console, report: PipelineReport) -> None:
         f"{format_duration(analysis.waiting_s)} queueing and waiting (medians)",
         soft_wrap=True,
     )
+    _print_forecast(console, report)
     _print_cost(console, report)
     console.print()
+
+
+def _print_forecast(console: Console, report: PipelineReport) -> None:
+    forecast = report.next_run
+    if forecast is not None:
+        console.print(
+            f"next run: about {format_duration(forecast.expected_s)}, {forecast.coverage:.0%} of them "
+            f"within {format_duration(forecast.low_s)} and {format_duration(forecast.high_s)}",
+            soft_wrap=True,
+        )
 
 
 def _print_cost(console: Console, report: PipelineReport) -> None:
@@ -101,6 +112,20 @@ def _print_cost(console: Console, report: PipelineReport) -> None:
     unpriced = f"; unpriced: {costs.unpriced_jobs} of {costs.jobs} jobs" if costs.unpriced_jobs else ""
     console.print(
         f"cost at list prices: {format_usd(costs.usd_per_month)} a month, {costs.usd / costs.runs:.3f} a run{unpriced}",
+        soft_wrap=True,
+    )
+    _print_growth(console, report)
+
+
+def _print_growth(console: Console, report: PipelineReport) -> None:
+    """Only what is beyond chance is called growth."""
+    growth = report.cost_growth
+    if growth is None or not growth.cost.is_certain:
+        return
+    word = "grows" if growth.cost.per_week > 0 else "falls"
+    console.print(
+        f"cost {word} by {format_usd(abs(growth.cost.per_week))} a week each week; next {growth.days} days: "
+        f"{format_usd(growth.low_usd)} to {format_usd(growth.high_usd)}",
         soft_wrap=True,
     )
 
