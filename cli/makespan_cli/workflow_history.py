@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,6 +94,25 @@ def pipeline_names(name: str | None, file: str, root: Path) -> list[str]:
     path = Path(file).resolve()
     inside = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
     return [*([name] if name else []), inside, file, path.name, path.stem]
+
+
+def origin_path(root: Path) -> str | None:
+    """The path of a repository on its server (`group/sub/project`), as its git remote `origin` tells.
+
+    GitLab's pipelines have that name unless their file gives them one. None without git or a remote.
+    """
+    command = ["git", "-C", str(root), "remote", "get-url", "origin"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:
+        return None
+    url = found.stdout.strip().removesuffix("/").removesuffix(".git")
+    if found.returncode or not url:
+        return None
+    # `https://host/group/project`, `ssh://git@host:22/group/project` or `git@host:group/project`.
+    _, separator, rest = url.partition("://")
+    path = rest.partition("/")[2] if separator else url.partition(":")[2]
+    return path.strip("/") or None
 
 
 def _in_repository(

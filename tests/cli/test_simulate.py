@@ -237,3 +237,40 @@ def test_a_wrong_option_says_what_it_wants(
 ) -> None:
     assert main(["simulate", "ci.yml", "--store", "store", *options]) == ExitCode.USAGE
     assert told in capsys.readouterr().err
+
+
+GITLAB = """\
+workflow: {name: ci}
+stages: [build, test]
+build: {stage: build, script: make}
+test: {stage: test, script: pytest}
+lint: {stage: test, script: ruff check}
+"""
+
+
+def test_a_gitlab_file_is_simulated_with_its_stages(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (recorded / ".gitlab-ci.yml").write_text(GITLAB)
+    (recorded / "needs.gitlab-ci.yml").write_text(GITLAB.replace("script: ruff", "needs: [], script: ruff"))
+    found = as_json(
+        capsys, ".gitlab-ci.yml", "--store", "store", "--compare", "needs.gitlab-ci.yml", "--assume", "lint=400"
+    )
+    # The linter waits for the build: 65 s, and then the 0 s it began after the end of what it waited for.
+    assert found["makespan_s"]["p50"]["value"] == pytest.approx(465, abs=6)
+    assert found["compared"]["difference"]["saved_s"]["p50"]["value"] == pytest.approx(60, abs=6)
+
+
+def test_a_gitlab_job_with_other_commands_must_be_assumed(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (recorded / ".gitlab-ci.yml").write_text(GITLAB)
+    (recorded / "fast.gitlab-ci.yml").write_text(GITLAB.replace("pytest", "pytest -n 4"))
+    command = ["simulate", ".gitlab-ci.yml", "--store", "store", "--compare", "fast.gitlab-ci.yml"]
+    assert main(command) == ExitCode.BAD_INPUT
+    assert "fast.gitlab-ci.yml: no recorded run tells how long these jobs take: test;" in capsys.readouterr().err
+
+
+def test_a_gitlab_pipeline_is_found_by_its_projects_path(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with open_store(recorded / "own") as store:
+        store.append(spans=run_rows("1", jobs_of(1), pipeline="group/sub/app", repository="group/sub/app"))
+    (recorded / ".gitlab-ci.yml").write_text(GITLAB.replace("workflow: {name: ci}\n", ""))
+    for command in (["init", "-q"], ["remote", "add", "origin", "git@gitlab.example:group/sub/app.git"]):
+        subprocess.run(["git", *command], cwd=recorded, check=True)
+    assert as_json(capsys, ".gitlab-ci.yml", "--store", "own")["question"]["pipeline"] == "group/sub/app"

@@ -59,7 +59,10 @@ def pipelines(draw: st.DrawFn) -> PipelineShape:
         )
         jobs += [replace(job, name=f"{job_id} ({leg})") for leg in range(legs)]
         ids.append(job_id)
-    return pipeline(*jobs, sees_ancestors=draw(st.booleans()))
+    sees_ancestors = draw(st.booleans())
+    return replace(
+        pipeline(*jobs, sees_ancestors=sees_ancestors), absent_passes=not sees_ancestors and draw(st.booleans())
+    )
 
 
 def any_draws(shape: PipelineShape, seed: int, count: int = 4) -> Draws:

@@ -17,7 +17,7 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from makespan_cli.workflow_history import WorkflowHistory, pipeline_names, workflow_history
+from makespan_cli.workflow_history import WorkflowHistory, origin_path, pipeline_names, workflow_history
 from makespan_model.errors import InputError, UsageError
 from makespan_model.matching import did_you_mean
 from makespan_model.settings import Settings, load_settings
@@ -38,7 +38,7 @@ _NO_HISTORY = "No history: all durations are assumed."
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("file", type=Path, metavar="FILE", help="GitHub workflow file")
+    parser.add_argument("file", type=Path, metavar="FILE", help="GitHub workflow file or .gitlab-ci.yml")
     parser.add_argument("--runs", type=int, default=2000, metavar="N", help="simulated runs (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the random numbers (default: %(default)s)")
     parser.add_argument(
@@ -72,7 +72,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="how many of the newest recorded runs to draw from (default: %(default)s)",
     )
     parser.add_argument(
-        "--pipeline", metavar="NAME", help="whose history counts (default: the workflow's name, or its path)"
+        "--pipeline",
+        metavar="NAME",
+        help="whose history counts (default: the file's name for it, its path, or the project's)",
     )
     parser.add_argument("--repository", metavar="NAME", help="where several repositories have a pipeline of this name")
     parser.add_argument("--store", metavar="DIR", help="directory of the store (setting: store)")
@@ -90,14 +92,15 @@ def execute(arguments: argparse.Namespace) -> int:
     from makespan_cli.rendering.simulation_report import SimulationReport, print_simulation, report_as_json
     from makespan_optimizer.repository import repository_root
     from makespan_optimizer.simulation.comparison import compare
-    from makespan_optimizer.simulation.dialects import read_pipeline
+    from makespan_optimizer.simulation.dialects import pipeline_name, read_pipeline
 
     _check(arguments)
     settings = load_settings(Path.cwd(), flags={"store": arguments.store})
-    pipeline = read_pipeline(arguments.file)
+    pipeline, root = read_pipeline(arguments.file), repository_root(arguments.file)
+    names = pipeline_names(pipeline_name(pipeline), str(arguments.file), root)
     history = workflow_history(
         settings,
-        pipeline_names(pipeline.name, str(arguments.file), repository_root(arguments.file)),
+        [*names, *([origin] if (origin := origin_path(root)) is not None else [])],
         pipeline=arguments.pipeline,
         repository=arguments.repository,
         limit=arguments.history,

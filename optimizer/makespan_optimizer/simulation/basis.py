@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+import numpy as np
+
 from makespan_optimizer.simulation.observations import Observations
 from makespan_optimizer.simulation.resampling import FEWEST_JOINT_RUNS, assumption, never_let
 from makespan_optimizer.simulation.shape import PipelineShape
@@ -76,6 +78,13 @@ def warnings(shape: PipelineShape, observations: Observations, found: tuple[Basi
     never = [basis.name for basis in found if basis.source is Source.NEVER_RAN]
     if never:
         told.append(f"never ran in {recorded} recorded runs, so not in simulated ones: {', '.join(never)}")
+    unsure = [
+        job.name
+        for column, job in enumerate(shape.jobs)
+        if job.conditional and not job.never_runs and np.all(np.isnan(observations.let[:, column]))
+    ]
+    if unsure:
+        told.append(f"no recorded run tells how often their conditions hold, so these always run: {', '.join(unsure)}")
     untold = [basis for basis in found if basis.left_out]
     told += [f"{basis.name}: no run has measured {', '.join(basis.left_out)}; left out" for basis in untold]
     return (*told, *shape.notes)

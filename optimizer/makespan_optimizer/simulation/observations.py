@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Protocol
 
 import numpy as np
 
@@ -14,11 +15,23 @@ from makespan_model.records import JobRun, PipelineRun, Result
 from makespan_optimizer.simulation.draws import Floats
 from makespan_optimizer.simulation.recorded_jobs import recorded_jobs
 from makespan_optimizer.simulation.shape import JobShape, PipelineShape, StartsWhen
-from makespan_optimizer.simulation.step_composition import StepComposition
 
 _FAILED = (Result.FAILURE, Result.ERROR, Result.TIMEOUT)
 _SHORTEST_S = 1e-3
 """Level of a job that takes no time at all: ratios to it must exist. Providers record whole seconds."""
+
+
+class Composition(Protocol):
+    """What is known of jobs that no run has run as they are."""
+
+    def covers(self, job_id: str) -> bool:
+        """Whether the durations of a job come from here, and not from the job as it was recorded."""
+
+    def duration(self, run: PipelineRun, job: JobShape) -> tuple[float, bool] | None:
+        """Seconds the job would have taken in a run, and whether it would have failed; None when not known."""
+
+    def left_out(self, shape: PipelineShape) -> tuple[tuple[str, ...], ...]:
+        """For every job the names of steps that nobody measured."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,9 +66,7 @@ class Observations:
         return [int(count) for count in np.count_nonzero(~np.isnan(self.ratio), axis=0)]
 
 
-def observe(
-    shape: PipelineShape, runs: Sequence[PipelineRun], composition: StepComposition | None = None
-) -> Observations:
+def observe(shape: PipelineShape, runs: Sequence[PipelineRun], composition: Composition | None = None) -> Observations:
     """Read the runs of a pipeline, oldest first; those that have not ended are left out.
 
     So is a run in which no job ran. What was cancelled tells no duration: it would have
@@ -72,11 +83,17 @@ def observe(
     tail_s = np.zeros(len(ended))
     composed = [composition is not None and composition.covers(job.job_id) for job in shape.jobs]
     # Before a job was first seen the file may not have had it; one that never was seen may have been there always.
-    seen = {column for column in range(size[1]) if all(jobs[column] is None for _, jobs in ended)}
+    unseen = {column for column in range(size[1]) if all(jobs[column] is None for _, jobs in ended)}
+    seen = set(unseen)
+    # Which jobs a GitLab pipeline has depends on its event, also without a rule.
+    may_lack = [
+        job.conditional or (shape.absent_passes and column not in unseen) for column, job in enumerate(shape.jobs)
+    ]
     for row, (run, jobs) in enumerate(ended):
         seen.update(column for column, job in enumerate(jobs) if job is not None)
         for column, job in enumerate(jobs):
-            let[row, column] = _let(shape, run, jobs, column, was_there=column in seen)
+            if (job is not None and _ran(job)) or (may_lack[column] and column in seen):
+                let[row, column] = _let(shape, run, jobs, column)
             told = _duration(job)
             if composition is not None and composed[column]:
                 told = composition.duration(run, shape.jobs[column])
@@ -110,20 +127,21 @@ def _ran(job: JobRun) -> bool:
     return job.result is not Result.SKIP
 
 
-def _let(
-    shape: PipelineShape, run: PipelineRun, jobs: Sequence[JobRun | None], column: int, *, was_there: bool
-) -> float:
+def _let(shape: PipelineShape, run: PipelineRun, jobs: Sequence[JobRun | None], column: int) -> float:
     """Whether the job's own condition held; NaN where the jobs before it, or a cancellation, may have been why not."""
     job, found = shape.jobs[column], jobs[column]
     if found is not None and _ran(found):
         return 1.0
-    if not job.conditional or not was_there or run.result is Result.CANCELLATION:
+    if run.result is Result.CANCELLATION:
         return np.nan
     if job.starts_when is StartsWhen.ALWAYS:
         return 0.0
-    results = [None if jobs[other] is None else jobs[other].result for other in _ancestors(shape, column)]  # type: ignore[union-attr]
+    before = [jobs[other] for other in _ancestors(shape, column)]
+    results = [None if other is None else other.result for other in before]
     if job.starts_when is StartsWhen.FAILURE:
         return 0.0 if any(result in _FAILED for result in results) else np.nan
+    if shape.absent_passes:
+        results = [result for result in results if result not in (None, Result.SKIP)]
     return 0.0 if all(result is Result.SUCCESS for result in results) else np.nan
 
 
@@ -140,28 +158,29 @@ def _ancestors(shape: PipelineShape, column: int) -> set[int]:
 
 def _delays_s(shape: PipelineShape, run: PipelineRun, jobs: Sequence[JobRun | None]) -> Floats:
     """Seconds before each job that its needs do not explain; the file's needs where the run recorded none."""
-    matched = {
-        # Recorded ids may be display names: the needs of the file must find them.
-        job.name: replace(job, job_id=shape.jobs[column].job_id, needs=_needs(job, shape.jobs[column]))
-        for column, job in enumerate(jobs)
-        if job is not None
+    # Recorded ids may be the names that are shown: recorded needs must find them.
+    renamed = {
+        job.name: replace(job, job_id=shape.jobs[column].job_id) for column, job in enumerate(jobs) if job is not None
     }
-    others = [job for job in run.jobs if job.name not in matched]
-    before = predecessors(replace(run, jobs=(*matched.values(), *others)))
+    others = [job for job in run.jobs if job.name not in renamed]
+    before = predecessors(replace(run, jobs=(*renamed.values(), *others)))
     found = np.full(len(jobs), np.nan)
+    ends_ns: list[int] = []
     for column, job in enumerate(jobs):
+        by_file_ns = max((ends_ns[other] for other in shape.before(column)), default=run.start_ns)
+        ran = job is not None and _ran(job)
+        # What did not run hands on what it had to wait for.
+        ends_ns.append(job.end_ns if job is not None and ran else by_file_ns)
         # A job that waits for its group or for other legs has that in its delay; the simulation adds it itself.
-        if job is not None and job.name in before and shape.jobs[column].group is None:
-            ready_ns = max((other.end_ns for other in before[job.name]), default=run.start_ns)
+        if job is not None and ran and shape.jobs[column].group is None:
+            ready_ns = by_file_ns
+            if job.needs is not None:
+                ready_ns = max((other.end_ns for other in before[job.name]), default=run.start_ns)
             found[column] = max(0, job.start_ns - ready_ns) / 1e9
     for legs in shape.legs.values():
         if shape.jobs[legs[0]].max_parallel is not None and not np.all(np.isnan(found[list(legs)])):
             found[list(legs)] = np.nanmin(found[list(legs)])
     return found
-
-
-def _needs(recorded: JobRun, job: JobShape) -> tuple[str, ...]:
-    return job.needs if recorded.needs is None else recorded.needs
 
 
 def _without_changes(duration_s: Floats, failed: Floats) -> tuple[Floats, Floats]:

@@ -45,7 +45,7 @@ class JobShape:
     Attributes:
         name: Unique in the pipeline: its id, with the values of its leg.
         job_id: The key in the file, which the legs of a matrix share.
-        needs: Ids of the jobs whose legs must all have ended before it starts.
+        needs: What must have ended before it starts: ids of jobs, for all of their legs, or names of legs.
         starts_when: See there.
         conditional: Whether the file has a condition that may keep it from running although its needs are met.
         labels: What it asks of its runner; None when the file does not tell.
@@ -93,6 +93,8 @@ class PipelineShape:
         file: As the user gave it, for messages.
         jobs: Every leg of every job.
         sees_ancestors: Whether conditions look at all jobs before a job (GitHub), or only at those it needs (GitLab).
+        absent_passes: Whether a job that its own condition keeps from running holds nothing up (GitLab: there is no
+            such job), or what needs it is skipped as well (GitHub).
         group: Concurrency group of whole runs; None without one, or where it differs from run to run.
         unexpanded: Ids of matrix jobs whose legs only a run decides.
         notes: What the file says and the simulation leaves out, one sentence each.
@@ -105,20 +107,29 @@ class PipelineShape:
     group: ConcurrencyGroup | None = None
     unexpanded: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
+    absent_passes: bool = False
     _legs: Mapping[str, tuple[int, ...]] = field(init=False, repr=False, compare=False)
+    _before: tuple[tuple[int, ...], ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         legs: dict[str, list[int]] = defaultdict(list)
-        names: set[str] = set()
+        numbers: dict[str, int] = {}
+        before: list[tuple[int, ...]] = []
         for number, job in enumerate(self.jobs):
-            if job.name in names:
+            if job.name in numbers:
                 raise ValueError(f"two jobs are called {job.name!r}")
-            names.add(job.name)
+            found: dict[int, None] = {}
             for need in job.needs:
-                if need not in legs or need == job.job_id:
+                if need == job.job_id or (need not in legs and need not in numbers):
                     raise ValueError(f"job {job.name!r} needs {need!r}, which does not come before it")
+                found |= dict.fromkeys(legs[need] if need in legs else (numbers[need],))
+            before.append(tuple(found))
+            if job.fail_fast and job.job_id in legs and before[legs[job.job_id][0]] != before[-1]:
+                raise ValueError(f"legs of {job.job_id!r} that cancel each other need the same jobs")
+            numbers[job.name] = number
             legs[job.job_id].append(number)
-        object.__setattr__(self, "_legs", {job_id: tuple(numbers) for job_id, numbers in legs.items()})
+        object.__setattr__(self, "_legs", {job_id: tuple(found) for job_id, found in legs.items()})
+        object.__setattr__(self, "_before", tuple(before))
 
     @property
     def legs(self) -> Mapping[str, tuple[int, ...]]:
@@ -127,7 +138,7 @@ class PipelineShape:
 
     def before(self, number: int) -> tuple[int, ...]:
         """Numbers of all the legs that a job needs."""
-        return tuple(leg for need in self.jobs[number].needs for leg in self._legs[need])
+        return self._before[number]
 
     def with_legs(self, job_id: str, names: tuple[str, ...]) -> PipelineShape:
         """The same with other legs of one job."""
@@ -147,7 +158,7 @@ def in_order(jobs: tuple[JobShape, ...], file: str) -> tuple[JobShape, ...]:
     Raises:
         InputError: They need each other in a circle, or one that is not there.
     """
-    known = {job.job_id for job in jobs}
+    known = {name for job in jobs for name in (job.job_id, job.name)}
     for job in jobs:
         for need in job.needs:
             if need not in known:
@@ -155,10 +166,12 @@ def in_order(jobs: tuple[JobShape, ...], file: str) -> tuple[JobShape, ...]:
     ordered: list[JobShape] = []
     waiting = list(jobs)
     while waiting:
-        open_ids = {job.job_id for job in waiting}
-        free = [job for job in waiting if not open_ids & set(job.needs)]
+        open_names = {name for job in waiting for name in (job.job_id, job.name)}
+        # Of a job that is needed by its id all legs must be done.
+        free = [job for job in waiting if open_names.isdisjoint(job.needs)]
         if not free:
-            raise InputError(f"{file}: jobs need each other in a circle: {', '.join(sorted(open_ids))}")
+            raise InputError(f"{file}: jobs need each other in a circle: {', '.join(sorted(open_names))}")
         ordered += free
-        waiting = [job for job in waiting if job not in free]
+        done = {id(job) for job in free}
+        waiting = [job for job in waiting if id(job) not in done]
     return tuple(ordered)

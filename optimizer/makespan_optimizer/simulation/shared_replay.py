@@ -300,7 +300,8 @@ class _Play:
     def _judge(self, run: RunUnderWay, job: int, state: JobState) -> None:
         shape, before = self._shape.jobs[job], self._before[job]
         tolerated = state is JobState.FAILURE and shape.failure_tolerated
-        run.good[job] = tolerated or state is JobState.SUCCESS
+        is_absent = state is JobState.SKIPPED and not self._lets[run.number][job]
+        run.good[job] = tolerated or state is JobState.SUCCESS or (is_absent and self._shape.absent_passes)
         run.bad[job] = state is JobState.FAILURE and not tolerated
         if self._shape.sees_ancestors:
             run.good[job] = run.good[job] and all(run.good[other] for other in before)

@@ -34,9 +34,10 @@ def play_unlimited(shape: PipelineShape, draws: Draws) -> Replays:
     if draws.runs.shape[1] != len(shape.jobs):
         raise ValueError(f"draws of {draws.runs.shape[1]} jobs for a pipeline of {len(shape.jobs)}")
     play = _Play(shape, draws)
-    for legs in shape.legs.values():
-        # Legs have the same needs, and only the legs of one job cancel each other.
-        play.play_legs(legs)
+    for number, job in enumerate(shape.jobs):
+        legs = shape.legs[job.job_id] if job.fail_fast else (number,)
+        if number == legs[0]:
+            play.play_legs(legs)
     return play.replays()
 
 
@@ -53,6 +54,7 @@ class _Play:
         self._bad: Flags = np.zeros(size, dtype=np.bool_)
 
     def play_legs(self, legs: Sequence[int]) -> None:
+        """Play a job, or all legs of one that cancel each other; they need the same jobs."""
         shape, draws = self._shape, self._draws
         before = list(shape.before(legs[0]))
         zero = np.zeros(draws.count)
@@ -105,6 +107,8 @@ class _Play:
         if self._shape.jobs[leg].failure_tolerated:
             failed = np.zeros_like(failed)
         good = (state != JobState.SKIPPED) & (state != JobState.CANCELLED) & ~failed
+        if self._shape.absent_passes:
+            good |= (state == JobState.SKIPPED) & ~self._draws.runs[:, leg]
         if self._shape.sees_ancestors:
             good, failed = good & good_before, failed | bad_before
         self._good[:, leg], self._bad[:, leg] = good, failed
