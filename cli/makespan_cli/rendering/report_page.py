@@ -99,8 +99,8 @@ def _print_forecast(console: Console, report: PipelineReport) -> None:
     forecast = report.next_run
     if forecast is not None:
         console.print(
-            f"next run: about {format_duration(forecast.expected_s)}, {forecast.coverage:.0%} of them "
-            f"within {format_duration(forecast.low_s)} and {format_duration(forecast.high_s)}",
+            f"next run: about {format_duration(forecast.expected_s)} "
+            f"({forecast.coverage:.0%}: {format_duration(forecast.low_s)} to {format_duration(forecast.high_s)})",
             soft_wrap=True,
         )
 
