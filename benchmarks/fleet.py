@@ -2,11 +2,11 @@
 
     python benchmarks/fleet.py [--pipelines N] [--runs N] [--steps N] [--workers N] [--recent N] [--store DIR] [--json]
 
-The history is made first (`tests/support/fleet_history.py`) and written through the store; that is not timed. Then everything is
-analysed, as `makespan analyze --all` does it; then once more with nothing new; then after a day on which one pipeline
-in ten ran, and after one on which all of them did. Target: 1,000 pipelines x 500 runs x 10 steps within 60 s on two
-cores and under 2 GiB, a day's increment within 5 s. CPU seconds are told beside the seconds: on a machine that does
-other things at the same time they are what can be compared.
+The history is made first (`tests/support/fleet_history.py`) and written through the store; that is not timed. Then
+everything is analysed, as `makespan analyze --all` does it; then once more with nothing new; then after a day on which
+one pipeline in ten ran, and after one on which all of them did. Target: 1,000 pipelines x 500 runs x 10 steps within
+60 s on two cores and under 2 GiB, a day's increment within 5 s. CPU seconds are told beside the seconds: on a machine
+that does other things at the same time they are what can be compared.
 """
 
 from __future__ import annotations

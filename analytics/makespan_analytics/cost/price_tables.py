@@ -85,7 +85,8 @@ class PriceTable:
 
     def class_of(self, labels: tuple[str, ...]) -> RunnerClass | None:
         """The one class that a job with these labels gets; None when no label is known, or they contradict."""
-        found = {one.name: one for one in self.classes if set(one.labels) & set(labels)}
+        asked = set(labels)
+        found = {one.name: one for one in self.classes if not asked.isdisjoint(one.labels)}
         return next(iter(found.values())) if len(found) == 1 else None
 
 

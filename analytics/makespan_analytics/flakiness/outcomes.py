@@ -62,7 +62,7 @@ class Record:
     retried: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # Not frozen: that makes thousands of them three times as dear.
 class _Execution:
     run: PipelineRun
     job: JobRun
@@ -75,18 +75,22 @@ _Groups = dict[Subject, dict[tuple[str, str], list[_Execution]]]
 
 def records_of_steps(runs: Sequence[PipelineRun]) -> tuple[Record, ...]:
     """Outcomes of every step, in order of first appearance; runs of an unknown commit are left out."""
-    groups: _Groups = defaultdict(lambda: defaultdict(list))
-    names: dict[Subject, str] = {}
+    groups: dict[tuple[str, str], dict[tuple[str, str], list[_Execution]]] = defaultdict(lambda: defaultdict(list))
+    names: dict[tuple[str, str], str] = {}
+    paths: dict[str, str] = {}
     for run in runs:
         for job in run.jobs if run.commit else ():
+            leg = (run.commit or "", job.name)
             for step in job.steps:
-                if step.result is Result.SUCCESS or step.result in _FAILED:
-                    subject = Subject(job.job_id, pooled_path(step.path))
-                    names[subject] = step.name
-                    groups[subject][run.commit or "", job.name].append(
-                        _Execution(run, job, step.result is not Result.SUCCESS)
-                    )
-    return tuple(_record(subject, names[subject], found) for subject, found in groups.items())
+                failed = step.result in _FAILED
+                if failed or step.result is Result.SUCCESS:
+                    path = paths.get(step.path)
+                    if path is None:
+                        path = paths[step.path] = pooled_path(step.path)
+                    place = (job.job_id, path)
+                    names[place] = step.name
+                    groups[place][leg].append(_Execution(run, job, failed))
+    return tuple(_record(Subject(*place), names[place], found) for place, found in groups.items())
 
 
 def records_of_tests(runs: Sequence[PipelineRun], tests: Iterable[TestRun]) -> tuple[Record, ...]:
@@ -128,10 +132,18 @@ def _record(subject: Subject, name: str, groups: dict[tuple[str, str], list[_Exe
     outcomes: list[Outcomes] = []
     spurious: list[SpuriousFailure] = []
     retried = 0
+    passed: dict[int, Outcomes] = {}
     for (commit, leg), executions in groups.items():
-        failures = sum(execution.failed for execution in executions)
-        retries = sum(execution.retries for execution in executions)
-        outcomes.append(Outcomes(len(executions) + retries, failures + retries))
+        failures = retries = 0
+        for execution in executions:
+            failures += execution.failed
+            retries += execution.retries
+        count = len(executions) + retries
+        if not failures and not retries:
+            # Nearly every group: the same few objects tell all of them.
+            outcomes.append(passed.get(count) or passed.setdefault(count, Outcomes(count, 0)))
+            continue
+        outcomes.append(Outcomes(count, failures + retries))
         retried += sum(1 for execution in executions if execution.retries and not execution.failed)
         if failures < len(executions):
             spurious += [

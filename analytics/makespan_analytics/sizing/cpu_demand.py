@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from statistics import median
 
 import numpy as np
 
@@ -38,6 +39,12 @@ class Demand:
     cores: Floats = field(repr=False)
     seconds: Floats = field(repr=False)
     sampled: bool = True
+
+    @property
+    def total_s(self) -> float:
+        """Length of all of them."""
+        # A sum of one number costs ten times as much as the number.
+        return float(self.seconds[0] if len(self.seconds) == 1 else self.seconds.sum())
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,21 +108,21 @@ def slowdown_ratios(demands: Sequence[Demand], cores: Sequence[float]) -> list[f
 
 def _recent(demands: Sequence[Demand]) -> list[Demand]:
     """The newest runs; those with samples alone where there are some, as a mean would water their peaks down."""
-    found = [demand for demand in demands if demand.seconds.sum() > 0]
+    found = [demand for demand in demands if demand.total_s > 0]
     sampled = [demand for demand in found if demand.sampled]
     return (sampled if len(sampled) >= _FEWEST_SAMPLED else found)[-MOST_RUNS:]
 
 
 def _pooled(demands: Sequence[Demand]) -> tuple[Floats, Floats]:
-    usual = float(np.median([len(demand.cores) for demand in demands]))
+    usual = float(median(len(demand.cores) for demand in demands))
     half_life_runs = max(1.0, _ENOUGH_READINGS / max(usual, 1.0))
-    ages = np.arange(len(demands))[::-1]
+    ages = range(len(demands) - 1, -1, -1)
     # Every run counts alike however long it was: what is asked for is the next run.
-    weights = [
-        0.5 ** (age / half_life_runs) * demand.seconds / demand.seconds.sum()
-        for age, demand in zip(ages, demands, strict=True)
-    ]
-    return np.concatenate([demand.cores for demand in demands]), np.concatenate(weights)
+    counts = [len(demand.cores) for demand in demands]
+    seconds = np.concatenate([demand.seconds for demand in demands])
+    totals_s = np.repeat([demand.total_s for demand in demands], counts)
+    weights: Floats = np.repeat([0.5 ** (age / half_life_runs) for age in ages], counts) * seconds / totals_s
+    return np.concatenate([demand.cores for demand in demands]), weights
 
 
 def _slowdown(cores: Floats, weights: Floats, available: float) -> float:

@@ -144,7 +144,7 @@ class _Curve:
     sampled: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # Not frozen: that makes a thousand of them three times as dear.
 class _Seen:
     """A step run that counts, its pooled path, and what it used."""
 
@@ -185,6 +185,8 @@ def _outermost(seen: list[_Seen]) -> list[_Seen]:
             for other in seen
         )
 
+    if all(one.path == one.step.path for one in seen):
+        return seen
     return [one for one in seen if not is_inside_another(one)]
 
 

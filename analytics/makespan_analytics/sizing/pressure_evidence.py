@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from makespan_analytics.sizing.observations import KILLED_EXIT_CODE, was_killed_for_memory
+from makespan_analytics.sizing.observations import KILLED_EXIT_CODE
 from makespan_model.records import StepRun
 
 _FELT_RATIO = 0.05
@@ -46,20 +46,22 @@ def pressure_evidence(steps: Iterable[tuple[str, StepRun]]) -> PressureEvidence:
     for run_id, step in steps:
         runs += 1
         usage = step.usage
-        if was_killed_for_memory(step):
+        if usage.oom_kills:
             oom += 1
             run_ids.append(run_id)
         else:
             if step.exit_code == KILLED_EXIT_CODE:
                 killed += 1
                 run_ids.append(run_id)
-            at_limit += bool(usage.memory_max_events)
+            if usage.memory_max_events:
+                at_limit += 1
         if usage.throttled_s is not None:
             counted += 1
             held_back_s += usage.throttled_s
             used_s += usage.cpu_s or 0.0
             throttled += _is_felt(usage.throttled_s, step)
-        waiting += _is_felt(usage.memory_pressure_s, step)
+        if usage.memory_pressure_s is not None:
+            waiting += _is_felt(usage.memory_pressure_s, step)
     asked_s = held_back_s + used_s
     return PressureEvidence(
         runs=runs,
@@ -73,5 +75,5 @@ def pressure_evidence(steps: Iterable[tuple[str, StepRun]]) -> PressureEvidence:
     )
 
 
-def _is_felt(seconds: float | None, step: StepRun) -> bool:
-    return seconds is not None and seconds > _FELT_RATIO * step.duration_s
+def _is_felt(seconds: float, step: StepRun) -> bool:
+    return seconds > _FELT_RATIO * step.duration_s

@@ -83,7 +83,7 @@ def choose_runner(
     )
     if not classes or not demands:
         return None
-    lengths_s = [float(demand.seconds.sum()) for demand in demands]
+    lengths_s = [demand.total_s for demand in demands]
     usual_s, longest_s = float(np.median(lengths_s)), max(lengths_s)
     slowdowns = slowdown_ratios(demands, [one.cores for one in classes])
     known = peak_risk(peaks, durations_s) if len(peaks) >= FEWEST_RUNS else None
