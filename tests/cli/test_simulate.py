@@ -185,6 +185,20 @@ def test_a_second_file_is_compared_with_the_same_chance(recorded: Path, capsys: 
     assert "a run ends 1 min 05 s ± 0.00 s sooner (median)" in " ".join(capsys.readouterr().out.split())
 
 
+def test_files_that_share_runners_with_other_runs_meet_the_same_chance(
+    recorded: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (recorded / "same.yml").write_text(WORKFLOW)
+    (recorded / "free.yml").write_text(WORKFLOW.replace("    needs: build\n", ""))
+    pool = ["--store", "store", "--runs", 400, "--runners", "ubuntu-latest=2", "--arrivals", 15]
+    same = as_json(capsys, "ci.yml", *pool, "--compare", "same.yml")["compared"]["difference"]
+    assert (same["sooner"]["value"], same["later"]["value"]) == (0, 0)
+    free = as_json(capsys, "ci.yml", *pool, "--compare", "free.yml")["compared"]["difference"]
+    # Every run comes at the same time with the same durations: most of what varies is in both.
+    assert 0 < free["saved_s"]["p50"]["value"] <= 65
+    assert free["saved_s"]["mean"]["error"] < 5
+
+
 MERGED = """\
 name: ci
 on: push

@@ -108,13 +108,13 @@ def execute(arguments: argparse.Namespace) -> int:
         without=_NO_HISTORY,
     )
     question = _question(arguments, settings, history)
-    simulated = _simulated(arguments.file, arguments.file, history.runs, question)
+    files = [arguments.file, *([arguments.compare] if arguments.compare is not None else [])]
+    simulated, *others = _simulated(files, history.runs, question)
     compared = None
-    if arguments.compare is not None:
-        other = _simulated(arguments.compare, arguments.file, history.runs, question)
-        comparison = compare(simulated.outcome, other.outcome, streams=question.arrivals is not None)
-        compared = (other, comparison)
-    _check_assumed(question, simulated, compared[0] if compared is not None else None)
+    if others:
+        comparison = compare(simulated.outcome, others[0].outcome, streams=question.arrivals is not None)
+        compared = (others[0], comparison)
+    _check_assumed(question, [simulated, *others])
     asked = {
         "runs": question.runs,
         "seed": question.seed,
@@ -142,23 +142,30 @@ def _check(arguments: argparse.Namespace) -> None:
         raise UsageError(f"--history must be 1 or more, not {arguments.history}")
 
 
-def _simulated(file: Path, measured_file: Path, runs: Sequence[PipelineRun], question: Question) -> SimulatedFile:
+def _simulated(files: Sequence[Path], runs: Sequence[PipelineRun], question: Question) -> list[SimulatedFile]:
+    """Every file simulated with the same chance; the runs are those of the first."""
     from makespan_cli.rendering.simulation_report import SimulatedFile
     from makespan_optimizer.simulation.basis import bases, warnings
     from makespan_optimizer.simulation.dialects import observed_pipeline
     from makespan_optimizer.simulation.resampling import unknown_jobs
-    from makespan_optimizer.simulation.simulate import simulate
+    from makespan_optimizer.simulation.simulate import Settling, settling, simulate
 
-    shape, observations = observed_pipeline(file, measured_file, runs)
-    unknown = unknown_jobs(shape, observations, question.assumed_s)
-    if unknown:
-        raise InputError(
-            f"{file}: no recorded run tells how long these jobs take: {', '.join(unknown)}; "
-            "say it with --assume JOB=SECONDS, or name a history with --pipeline or --store"
-        )
-    outcome = simulate(shape, observations, question)
-    found = bases(shape, observations, question.assumed_s)
-    return SimulatedFile(str(file), outcome, found, warnings(shape, observations, found))
+    observed = [observed_pipeline(file, files[0], runs) for file in files]
+    for file, (shape, observations) in zip(files, observed, strict=True):
+        unknown = unknown_jobs(shape, observations, question.assumed_s)
+        if unknown:
+            raise InputError(
+                f"{file}: no recorded run tells how long these jobs take: {', '.join(unknown)}; "
+                "say it with --assume JOB=SECONDS, or name a history with --pipeline or --store"
+            )
+    settled = [settling(shape, observations, question) for shape, observations in observed]
+    longest = Settling(max(one.before for one in settled), max(one.after for one in settled))
+    found: list[SimulatedFile] = []
+    for file, (shape, observations) in zip(files, observed, strict=True):
+        outcome = simulate(shape, observations, question, longest)
+        basis = bases(shape, observations, question.assumed_s)
+        found.append(SimulatedFile(str(file), outcome, basis, warnings(shape, observations, basis)))
+    return found
 
 
 def _question(arguments: argparse.Namespace, settings: Settings, history: WorkflowHistory) -> Question:
@@ -222,8 +229,8 @@ def _arrivals(text: str, runs: Sequence[PipelineRun]) -> Arrivals:
     return Arrivals(found)
 
 
-def _check_assumed(question: Question, *files: SimulatedFile | None) -> None:
-    known = {name for file in files if file is not None for job in file.outcome.jobs for name in (job.name, job.job_id)}
+def _check_assumed(question: Question, files: Sequence[SimulatedFile]) -> None:
+    known = {name for file in files for job in file.outcome.jobs for name in (job.name, job.job_id)}
     for job in question.assumed_s:
         if job not in known:
             raise UsageError(f"--assume names a job {job!r} that is not there{did_you_mean(job, known)}")

@@ -36,7 +36,7 @@ def compare(one: Outcome, other: Outcome, *, streams: bool) -> Comparison:
     Raises:
         UsageError: Runs of one of them were cancelled by others: they have no counterpart.
     """
-    if len(one.makespans_s) != len(other.makespans_s):
+    if one.discarded or other.discarded:
         raise UsageError("pipelines whose runs cancel each other have no runs in common that could be compared")
     batches = STREAMS if streams else 0
     saved_s = np.array(one.makespans_s) - np.array(other.makespans_s)

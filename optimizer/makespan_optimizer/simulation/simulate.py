@@ -52,26 +52,36 @@ class Question:
     own_usd_per_hour: Mapping[str, float] = field(default_factory=dict)
 
 
-def simulate(shape: PipelineShape, observations: Observations, question: Question) -> Outcome:
+@dataclass(frozen=True, slots=True)
+class Settling:
+    """Runs of a stream that are played and not told of.
+
+    Attributes:
+        before: At its beginning, as its pools are empty then.
+        after: At its end, so that the last runs told of meet as many later ones as the others do.
+    """
+
+    before: int
+    after: int
+
+
+def simulate(
+    shape: PipelineShape, observations: Observations, question: Question, settled: Settling | None = None
+) -> Outcome:
     """Simulate a pipeline.
+
+    `settled` is that of streams (`settling`); pipelines that are to be compared need the same.
 
     Raises:
         InputError: Nothing is known of a job, or the runners cannot keep up with the arrivals.
         UsageError: A pool that no job asks for, arrivals without anything the runs would share, or too many runs.
     """
-    # What a run recorded of a job's runner is more exact than the file, which may hold an expression.
-    labels = observations.labels
-    shape = replace(
-        shape,
-        jobs=tuple(
-            job if job.labels is not None or recorded is None else replace(job, labels=recorded)
-            for job, recorded in zip(shape.jobs, labels, strict=True)
-        ),
-    )
+    shape = _with_labels(shape, observations)
     _check_pools(shape, question)
-    priced = tariffs(shape, labels, question.own_usd_per_hour)
+    priced = tariffs(shape, observations.labels, question.own_usd_per_hour)
     if question.arrivals is not None:
-        replays = _play_streams(shape, observations, question, question.arrivals)
+        settled = settled or settling(shape, observations, question)
+        replays = _play_streams(shape, observations, question, question.arrivals, settled)
         return outcome(shape, replays, priced, question.runners, batches=STREAMS)
     draws = _draws(shape, observations, question, question.runs)
     if can_play(shape) and not question.runners:
@@ -110,31 +120,54 @@ def _check_pools(shape: PipelineShape, question: Question) -> None:
         raise UsageError("arrivals change nothing without runners that the runs share: give --runners LABEL=N")
 
 
-def _play_streams(shape: PipelineShape, observations: Observations, question: Question, arrivals: Arrivals) -> Replays:
-    """Runs of independent streams, their beginnings left out."""
+def settling(shape: PipelineShape, observations: Observations, question: Question) -> Settling:
+    """How long streams of a pipeline take to settle.
+
+    Raises:
+        InputError: Nothing is known of a job, or the runners cannot keep up with the arrivals.
+        UsageError: As for `simulate`.
+    """
+    if question.arrivals is None:
+        return Settling(0, 0)
+    shape, per_hour = _with_labels(shape, observations), question.arrivals.per_hour
+    _check_pools(shape, question)
     probe = play_shared(
         shape, _draws(shape, observations, question, min(_PROBE_RUNS, question.runs)), runners=question.runners
     )
-    load = offered_load(shape, probe, question.runners, arrivals.per_hour)
+    load = offered_load(shape, probe, question.runners, per_hour)
     for label, runners in question.runners.items():
         if load[label] > _HIGHEST_UTILISATION * runners:
             raise InputError(
-                f"{runners} runner{'s' * (runners != 1)} of {label!r} cannot keep up with {arrivals.per_hour:.3g} runs "
+                f"{runners} runner{'s' * (runners != 1)} of {label!r} cannot keep up with {per_hour:.3g} runs "
                 f"an hour, which keep {load[label]:.3g} busy: the queue grows without end; "
                 f"at least {ceil(load[label] / _HIGHEST_UTILISATION)} are needed"
             )
-    warm_up = warm_up_runs(load, question.runners)
+    after = ceil(per_hour / 3600 * float(probe.makespan_s.max())) + 1
+    return Settling(warm_up_runs(load, question.runners), min(_LONGEST_AFTER, after))
+
+
+def _with_labels(shape: PipelineShape, observations: Observations) -> PipelineShape:
+    """Labels that the file leaves open, as they were recorded."""
+    jobs = [
+        job if job.labels is not None or recorded is None else replace(job, labels=recorded)
+        for job, recorded in zip(shape.jobs, observations.labels, strict=True)
+    ]
+    return replace(shape, jobs=tuple(jobs))
+
+
+def _play_streams(
+    shape: PipelineShape, observations: Observations, question: Question, arrivals: Arrivals, settled: Settling
+) -> Replays:
+    """Runs of independent streams, without those that are played to settle them."""
     told = ceil(question.runs / STREAMS)
-    # The last runs that are told of must meet as many later ones as the others do.
-    after = min(_LONGEST_AFTER, ceil(arrivals.per_hour / 3600 * float(probe.makespan_s.max())) + 1)
-    count = warm_up + told + after
+    count = settled.before + told + settled.after
     draws = _draws(shape, observations, question, STREAMS * count)
     parts: list[Replays] = []
     for stream in range(STREAMS):
         part = _rows(draws, slice(stream * count, (stream + 1) * count))
         arrivals_s = stream_s(arrivals, count, question.seed, stream)
         parts.append(play_shared(shape, part, runners=question.runners, arrivals_s=arrivals_s))
-    return _joined(parts, slice(warm_up, warm_up + told))
+    return _joined(parts, slice(settled.before, settled.before + told))
 
 
 def _rows(draws: Draws, rows: slice) -> Draws:
