@@ -6,21 +6,16 @@ the nearest hits before and after it in the same leg, not with all hits.
 
 from __future__ import annotations
 
-from bisect import bisect
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from makespan_analytics.caching.restores import Restore
-from makespan_analytics.profiles.quantiles import ranks
+from makespan_analytics.neighbours import neighbour_gaps, paired_difference
 from makespan_model.records import CacheOutcome
 
 FEWEST_PAIRS = 5
 """Misses beside hits under which no saving is told: the outermost of five enclose the median in 94 of 100 cases."""
-_NEIGHBOURS = 3
-"""Hits on either side of a miss: their median is no single run's luck, and they are still near."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,27 +53,14 @@ def saving(restores: Sequence[Restore], instead_of: CacheOutcome = CacheOutcome.
     for one in restores:
         if one.job_s is not None:
             by_leg[one.job].append(one)
-    differences = np.sort([gap for leg in by_leg.values() for gap in _gaps(leg, instead_of)])
-    if len(differences) < FEWEST_PAIRS:
-        return None
-    low, high = ranks(len(differences), 0.5)
-    first, last = 0, len(differences) - 1
-    return Saving(
-        seconds=float(np.median(differences)),
-        low=float(differences[first if low is None else low]),
-        high=float(differences[last if high is None else high]),
-        pairs=len(differences),
-    )
-
-
-def _gaps(leg: Sequence[Restore], instead_of: CacheOutcome) -> list[float]:
-    hits = [(place, one.job_s) for place, one in enumerate(leg) if one.outcome is CacheOutcome.HIT and one.job_s]
-    places = [place for place, _ in hits]
-    found = []
-    for place, one in enumerate(leg):
-        if one.outcome is instead_of and one.job_s is not None:
-            middle = bisect(places, place)
-            near = [seconds for _, seconds in hits[max(0, middle - _NEIGHBOURS) : middle + _NEIGHBOURS]]
-            if near:
-                found.append(one.job_s - float(np.median(near)))
-    return found
+    gaps = [
+        gap
+        for leg in by_leg.values()
+        for gap in neighbour_gaps(
+            [one.job_s or 0.0 for one in leg],
+            [one.outcome is instead_of for one in leg],
+            [one.outcome is CacheOutcome.HIT for one in leg],
+        )
+    ]
+    found = paired_difference(gaps, FEWEST_PAIRS)
+    return None if found is None else Saving(found.value, found.low, found.high, found.pairs)
