@@ -61,11 +61,12 @@ class GitLabCi:
         """`.gitlab-ci.yml`, and files whose name ends so or that lie in a folder `.gitlab` or `.gitlab-ci`."""
         pure = PurePath(path)
         inside = any(part in (".gitlab", ".gitlab-ci") for part in pure.parts[:-1])
-        return pure.suffix in _YAML and (inside or pure.stem.endswith(".gitlab-ci") or pure.stem == ".gitlab-ci")
+        return pure.suffix in _YAML and (inside or pure.stem.endswith(".gitlab-ci"))
 
     def read(self, text: str, *, file: str, repository: Repository = NO_REPOSITORY) -> Pipeline:
-        """The pipeline with all that it includes."""
-        return read_pipeline(text, file=file, repository=repository)
+        """The pipeline with all that it includes; a file of another name is read as a part of one."""
+        part = not PurePath(file).stem.endswith(".gitlab-ci")
+        return read_pipeline(text, file=file, repository=repository, part=part)
 
 
 GITHUB: Final = GitHubActions()

@@ -45,6 +45,7 @@ class Pipeline:
         stages: In order, `.pre` and `.post` among them.
         hidden: Names and places of the templates (`.name`).
         inclusions: What became of each entry of `include`.
+        part: Whether this is a part that others include, read on its own.
         documents: The parsed files by path, the file itself first, for edits.
         instances: The jobs with `parallel` multiplied out.
         unknown: What is kept outside of jobs but not understood.
@@ -61,14 +62,15 @@ class Pipeline:
     instances: tuple[JobInstance, ...]
     inclusions: tuple[Inclusion, ...]
     inputs: tuple[InputSpec, ...]
+    part: bool
     documents: dict[str, Document] = field(repr=False, compare=False)
     unknown: tuple[Unknown, ...]
     config: Table = field(repr=False, compare=False)
 
     @property
     def is_complete(self) -> bool:
-        """Whether every include was read."""
-        return all(inclusion.status != "unread" for inclusion in self.inclusions)
+        """Whether every include was read, and no other file can add to it."""
+        return not self.part and all(inclusion.status != "unread" for inclusion in self.inclusions)
 
     def job(self, name: str) -> Job | None:
         """The job with this name, or None."""

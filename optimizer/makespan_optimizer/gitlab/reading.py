@@ -42,6 +42,7 @@ def read_pipeline(
     file: str,
     repository: Repository = NO_REPOSITORY,
     variables: Mapping[str, str | None] | None = None,
+    part: bool = False,
 ) -> Pipeline:
     """Read one configuration.
 
@@ -50,6 +51,7 @@ def read_pipeline(
         file: The path as the user gave it, for messages.
         repository: Where local includes are read from.
         variables: Known variables, for the paths and the rules of includes.
+        part: Whether others include this file: names that it does not define may then lie in them.
 
     Raises:
         WorkflowError: Not YAML, or nothing GitLab would accept; says what and where.
@@ -57,7 +59,7 @@ def read_pipeline(
     unknown: list[Unknown] = []
     situation = Situation(Known(variables or {}), None, repository.paths(), variables or {})
     assembly = assemble(text, file=file, repository=repository, situation=situation, unknown=unknown)
-    complete = assembly.complete
+    complete = assembly.complete and not part
     config, missing = extended(assembly.config, complete=complete)
     config = dereferenced(config, complete=complete)
     size = expanded_size(config)
@@ -78,6 +80,7 @@ def read_pipeline(
         instances=expanded(jobs),
         inclusions=assembly.inclusions,
         inputs=assembly.inputs,
+        part=part,
         documents={path: source.document for path, source in assembly.sources.items()},
         unknown=tuple(unknown),
         config=config,

@@ -132,7 +132,7 @@ def test_an_unnamed_variable_is_not_defined_only_where_the_set_is_closed() -> No
     assert holds(parse_condition("$WHO"), Known({}, closed=True)) is False
 
 
-_LEAVES = st.sampled_from(
+_LEAVES: st.SearchStrategy[Condition] = st.sampled_from(
     [*(Variable(name) for name in "ABC"), Constant("x"), Constant(""), Constant(None), Constant(True)]
 )
 
