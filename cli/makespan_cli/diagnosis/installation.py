@@ -37,7 +37,7 @@ EXTRAS: Final[Mapping[str, Mapping[str, str]]] = {
         "zstandard": "zstandard",
         "prometheus-client": "prometheus_client",
     },
-    "optimizer": {"pyyaml": "yaml", "defusedxml": "defusedxml", "jinja2": "jinja2"},
+    "optimizer": {"pyyaml": "yaml", "defusedxml": "defusedxml", "jinja2": "jinja2", "lark": "lark"},
 }
 """A module to import for each distribution of an extra; a test compares them with pyproject.toml."""
 

@@ -80,6 +80,7 @@ def read_workflow(text: str, *, file: str) -> Workflow:
         entry = top.entry("jobs")
         raise document.error("the workflow has no jobs", root.start if entry is None else entry.key.start)
     events = read_triggers(top)
+    shares = has_sharing(root)
     workflow = Workflow(
         name=top.text("name"),
         run_name=top.text("run-name"),
@@ -92,7 +93,7 @@ def read_workflow(text: str, *, file: str) -> Workflow:
         permissions=read_permissions(top),
         concurrency=read_concurrency(top),
         others=top.others(_WORKFLOW_KEYS),
-        jobs=tuple(_job(document, entry) for entry in jobs.node.entries),
+        jobs=tuple(_job(document, entry, shares=shares) for entry in jobs.node.entries),
         document=document,
     )
     _check_needs(workflow)
@@ -103,7 +104,7 @@ def read_workflow(text: str, *, file: str) -> Workflow:
 
 def _refuse_merge_keys(document: Document, root: Mapping) -> None:
     """GitHub reads anchors and aliases, but takes `<<` for an unexpected key."""
-    for node in walk(root):
+    for node in walk(root) if MERGE_KEY in document.text else ():
         entry = node.entry(MERGE_KEY) if isinstance(node, Mapping) else None
         if entry is not None and not entry.key.style:
             raise document.error("GitHub does not support merge keys ('<<')", entry.key.start)
@@ -117,7 +118,7 @@ def _defaults(fields: Fields) -> Defaults:
     return Defaults(run.text("shell"), run.text("working-directory"))
 
 
-def _job(document: Document, entry: Entry) -> Job:
+def _job(document: Document, entry: Entry, *, shares: bool) -> Job:
     job_id = entry.key.value
     node = resolved(entry.value)
     if not isinstance(node, Mapping):
@@ -149,7 +150,7 @@ def _job(document: Document, entry: Entry) -> Job:
         outputs=fields.pairs("outputs"),
         env=fields.pairs("env"),
         defaults=_defaults(fields),
-        steps=tuple(read_steps(fields)),
+        steps=tuple(read_steps(fields, shares=shares)),
         timeout=fields.text("timeout-minutes"),
         cancel_timeout=fields.text("cancel-timeout-minutes"),
         continue_on_error=fields.text("continue-on-error"),
@@ -159,7 +160,7 @@ def _job(document: Document, entry: Entry) -> Job:
         inherits_secrets=inherits,
         snapshot=fields.canonical("snapshot"),
         others=fields.others(_JOB_KEYS),
-        shared=has_sharing(entry.value) or node is not entry.value,
+        shared=shares and (has_sharing(entry.value) or node is not entry.value),
         span=Span(entry.key.start, entry.value.end, *document.place(entry.key.start)),
         needs_spans=tuple(place for _, place in needs),
         node=node,

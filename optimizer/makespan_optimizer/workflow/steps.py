@@ -28,8 +28,13 @@ _KEYS = (
 )
 
 
-def read_steps(fields: Fields, key: str = "steps") -> Iterator[Step]:
+def read_steps(fields: Fields, key: str = "steps", *, shares: bool = True) -> Iterator[Step]:
     """The steps under `key`, in order.
+
+    Args:
+        fields: Of the job, of `runs`, or of a `parallel` step.
+        key: Where the steps are.
+        shares: Whether the file may have anchors, aliases or merge keys at all.
 
     Raises:
         WorkflowError: Not shaped as GitHub wants them.
@@ -46,7 +51,7 @@ def read_steps(fields: Fields, key: str = "steps") -> Iterator[Step]:
         mapping = resolved(item)
         if not isinstance(mapping, Mapping):
             raise document.error(f"{what} must be a mapping", item.start)
-        shared = mapping is not item or has_sharing(item)
+        shared = shares and (mapping is not item or has_sharing(item))
         yield _step(Fields(document, mapping, what), index, span(document, item), shared=shared)
 
 
@@ -74,7 +79,7 @@ def _step(fields: Fields, index: int, place: Span, *, shared: bool) -> Step:
         timeout=fields.text("timeout-minutes"),
         control=control,
         background=(fields.text("background") or "false").lower() == "true",
-        parallel=tuple(read_steps(fields, "parallel")) if control == "parallel" else (),
+        parallel=tuple(read_steps(fields, "parallel", shares=shared)) if control == "parallel" else (),
         targets=_targets(fields, control),
         waits_for_all=control == "wait-all" and (fields.text("wait-all") or "true").lower() == "true",
         others=fields.others(_KEYS),

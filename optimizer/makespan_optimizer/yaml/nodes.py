@@ -159,8 +159,16 @@ def walk(node: AnyNode) -> Iterator[AnyNode]:
 
 def has_sharing(node: AnyNode) -> bool:
     """Whether an anchor, alias or merge key lies in the node: text there means something elsewhere."""
-    return any(isinstance(part, Alias) or part.anchor or _is_merge(part) for part in walk(node))
-
-
-def _is_merge(node: Scalar | Mapping | Sequence) -> bool:
-    return isinstance(node, Mapping) and node.entry(MERGE_KEY) is not None
+    waiting = [node]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, Alias) or part.anchor:
+            return True
+        if isinstance(part, Mapping):
+            for entry in part.entries:
+                if entry.key.anchor or entry.key.value == MERGE_KEY:
+                    return True
+                waiting.append(entry.value)
+        elif isinstance(part, Sequence):
+            waiting.extend(part.items)
+    return False
