@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from makespan_optimizer.gitlab.caching import Cache
 from makespan_optimizer.gitlab.jobs import Job, JobInstance
 from makespan_optimizer.graph.artifacts import talks_outside
 from makespan_optimizer.graph.gates import commanded_act, does_nothing, named_act
+
+# Jobs of one configuration share most of their commands.
+_commanded_act = lru_cache(maxsize=2048)(commanded_act)
+_talks_outside = lru_cache(maxsize=2048)(talks_outside)
 
 
 def downloads(instance: JobInstance, earlier: tuple[str, ...]) -> frozenset[str]:
@@ -46,7 +52,7 @@ def commands(job: Job) -> tuple[str, ...]:
 
 def stores_outside(job: Job) -> bool:
     """Whether a job talks to a registry or storage where another one may read or write."""
-    return any(map(talks_outside, commands(job)))
+    return any(map(_talks_outside, commands(job)))
 
 
 def acts_on_the_world(job: Job) -> str | None:
@@ -63,7 +69,7 @@ def acts_on_the_world(job: Job) -> str | None:
         if named := named_act(text):
             return named
     for command in commands(job):
-        if act := commanded_act(command):
+        if act := _commanded_act(command):
             return act
     return None
 
