@@ -55,7 +55,9 @@ class PipelineReport:
         comparable_starts_ns: Their starts.
         analysis, speedups: Of the newest of them.
         pools, caches, costs: Of the last month.
-        flaky_steps, flaky_tests, sizes, changes: Of the whole history.
+        flaky_steps, flaky_tests, sizes: Of the whole history.
+        branch: The default branch, where `changes` are of its runs alone; None where they are of all.
+        level_starts_ns: Starts of the runs that `changes` are of.
         next_run, cost_growth: Forecasts from the whole history; None where it is too short.
         findings: The most worthwhile first.
         not_enough: What nothing could be said of, and why.
@@ -76,7 +78,9 @@ class PipelineReport:
     flaky_steps: tuple[FlakyStanding, ...]
     flaky_tests: tuple[FlakyStanding, ...]
     sizes: PipelineSizes
+    branch: str | None
     changes: PipelineChanges
+    level_starts_ns: tuple[int, ...]
     caches: tuple[CacheStatistics, ...]
     costs: CostSummary
     next_run: NextDuration | None
@@ -127,7 +131,9 @@ def analyze_one(
         flaky_steps=evidence.flaky_steps,
         flaky_tests=evidence.flaky_tests,
         sizes=evidence.sizes,
+        branch=evidence.branch,
         changes=evidence.changes,
+        level_starts_ns=evidence.level_starts_ns,
         caches=evidence.caches,
         costs=evidence.costs,
         next_run=next_run(runs),

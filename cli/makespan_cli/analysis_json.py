@@ -35,6 +35,7 @@ def report_as_json(report: PipelineReport, kept: Sequence[KeptFinding]) -> dict[
             "first_start_ns": report.first_start_ns,
             "last_start_ns": report.last_start_ns,
             "runs_per_week": report.runs_per_week,
+            "regressions_of_branch": report.branch,
         },
         "makespan_s": {
             "median": analysis.makespan_s,

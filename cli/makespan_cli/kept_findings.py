@@ -56,14 +56,13 @@ def keep_findings(store: str, report: PipelineReport, said: Mapping[str, Said]) 
     except (InputError, UnavailableError) as error:
         is_readable = False
         _warn(f"{error}; until then it is not kept what becomes of findings")
-    starts_ns = report.comparable_starts_ns
-    ledger = updated(known, report.findings, starts_ns)
+    ledger = updated(known, report.findings, report.comparable_starts_ns, report.level_starts_ns)
     if ledger != known and is_readable:
         try:
             write_ledger(path, ledger)
         except UnavailableError as error:
             _warn(f"{error}; it is not kept what becomes of findings")
-    current = open_findings(ledger, report.findings, starts_ns)
+    current = open_findings(ledger, report.findings, report.level_starts_ns)
     now = {one.finding_id for one in current}
     gone = sorted(
         (entry for key, entry in ledger.items() if key not in now),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from makespan_analytics.branches import default_branch_of
+from makespan_analytics.branches import default_branch_of, is_review
 from makespan_analytics.caching.cache_statistics import CacheStatistics, cache_statistics
 from makespan_analytics.caching.restores import restores_of
 from makespan_analytics.cost.pipeline_costs import RunCost, cost_by_job, cost_by_step, run_costs, unpriced_reasons
@@ -26,7 +26,7 @@ from makespan_analytics.flakiness.standings import FlakyStanding, flaky_standing
 from makespan_analytics.forecasts.cost_growth import CostGrowth, cost_growth
 from makespan_analytics.pipeline_analysis import PipelineAnalysis, analyze_pipeline, comparable_runs
 from makespan_analytics.queueing.starvation import PoolStanding, pool_standings
-from makespan_analytics.regressions.pipeline_changes import PipelineChanges, pipeline_changes
+from makespan_analytics.regressions.pipeline_changes import FEWEST_RUNS, PipelineChanges, pipeline_changes
 from makespan_analytics.regressions.record_series import series_of_runs
 from makespan_analytics.sizing.observations import SamplesOf
 from makespan_analytics.sizing.pipeline_sizes import PipelineSizes, size_pipeline
@@ -79,6 +79,9 @@ class Evidence:
         runs_per_week: Pace of `lately`; less than a week counts as a week, so it is a lower bound then.
         speedups: What each step, overhead and queueing is worth.
         what_if: Answers what several changes together would give.
+        branch: Whose runs `changes` are of: the default branch, as unfinished work has levels of its own; None
+            for those of all branches, where the default one has too few or is not known.
+        level_starts_ns: The starts of those runs.
         cost_growth: Of all runs; None for too few weeks, or without a price.
         step_usd: What a run of each step costs by job id and pooled path, where it is known.
     """
@@ -94,7 +97,9 @@ class Evidence:
     flaky_steps: tuple[FlakyStanding, ...]
     flaky_tests: tuple[FlakyStanding, ...]
     sizes: PipelineSizes
+    branch: str | None
     changes: PipelineChanges
+    level_starts_ns: tuple[int, ...]
     caches: tuple[CacheStatistics, ...]
     costs: CostSummary
     cost_growth: CostGrowth | None
@@ -195,6 +200,7 @@ def gather_evidence(
     costs = all_costs[len(runs) - len(lately) :]
     pace = runs_per_week(lately)
     what_if = History(recent)
+    branch, of_branch = _one_branch(runs)
     return Evidence(
         runs=runs,
         lately=lately,
@@ -207,7 +213,9 @@ def gather_evidence(
         flaky_steps=flaky_standings(records_of_steps(runs)),
         flaky_tests=flaky_standings(records_of_tests(runs, tests)) if tests else (),
         sizes=size_pipeline(runs, samples_of),
-        changes=pipeline_changes((analysis.repository, analysis.pipeline), series_of_runs(runs)),
+        branch=branch,
+        changes=pipeline_changes((analysis.repository, analysis.pipeline), series_of_runs(of_branch)),
+        level_starts_ns=tuple(run.start_ns for run in of_branch),
         caches=_caches(lately),
         costs=_summary(costs, pace),
         cost_growth=cost_growth(all_costs),
@@ -235,6 +243,16 @@ def _lately(runs: Sequence[PipelineRun], at_least: int) -> Sequence[PipelineRun]
     since_ns = runs[-1].start_ns - LATELY_DAYS * _NS_PER_DAY
     first = next(place for place, run in enumerate(runs) if run.start_ns >= since_ns)
     return runs[min(first, max(0, len(runs) - at_least)) :]
+
+
+def _one_branch(runs: Sequence[PipelineRun]) -> tuple[str | None, Sequence[PipelineRun]]:
+    main = default_branch_of(runs)
+    if main is None:
+        return None, runs
+    found = [run for run in runs if run.ref == main.name and not is_review(run.event)]
+    if sum(run.result is Result.SUCCESS for run in found) < FEWEST_RUNS:
+        return None, runs
+    return main.name, found
 
 
 def _caches(runs: Sequence[PipelineRun]) -> tuple[CacheStatistics, ...]:

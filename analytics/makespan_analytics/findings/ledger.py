@@ -65,19 +65,26 @@ Ledger = Mapping[str, Entry]
 """Entries by the id of their finding."""
 
 
-def updated(ledger: Ledger, findings: Sequence[Finding], starts_ns: Sequence[int]) -> dict[str, Entry]:
+def updated(
+    ledger: Ledger,
+    findings: Sequence[Finding],
+    starts_ns: Sequence[int],
+    level_starts_ns: Sequence[int] | None = None,
+) -> dict[str, Entry]:
     """The ledger after one more analysis.
 
     Args:
         ledger: As it was.
         findings: What was found.
         starts_ns: Starts of the comparable runs that were looked at, in order; without any nothing is closed.
+        level_starts_ns: Of the runs in which changes of level were looked for; None: of the same.
     """
+    levels_ns = starts_ns if level_starts_ns is None else level_starts_ns
     newest_ns = starts_ns[-1] if starts_ns else max((one.last_seen_ns for one in findings), default=0)
     entries = dict(ledger)
     seen: set[str] = set()
     for finding in findings:
-        known = _known_as(ledger, finding, starts_ns, seen)
+        known = _known_as(ledger, finding, levels_ns, seen)
         seen.add(known)
         entries[known] = _found(ledger.get(known), replace(finding, finding_id=known), newest_ns)
     for key, entry in ledger.items():
@@ -88,11 +95,11 @@ def updated(ledger: Ledger, findings: Sequence[Finding], starts_ns: Sequence[int
     return _within_bounds(entries)
 
 
-def open_findings(ledger: Ledger, findings: Iterable[Finding], starts_ns: Sequence[int]) -> tuple[Finding, ...]:
+def open_findings(ledger: Ledger, findings: Iterable[Finding], level_starts_ns: Sequence[int]) -> tuple[Finding, ...]:
     """The findings of an analysis under the ids and with the first times that an updated ledger knows them by."""
     known: dict[str, None] = {}
     for finding in findings:
-        known[_known_as(ledger, finding, starts_ns, known)] = None
+        known[_known_as(ledger, finding, level_starts_ns, known)] = None
     return tuple(ledger[key].finding for key in known)
 
 

@@ -40,7 +40,7 @@ def find(evidence: Evidence) -> Iterable[Finding]:
 def _finding(evidence: Evidence, cause: Cause) -> Finding:
     change = cause.headline
     word, unit = WORDS[change.measure]
-    begun = evidence.runs[min(change.run, len(evidence.runs) - 1)]
+    begun = next(run for run in evidence.runs if run.identity.run_id == change.first_bad[0])
     runs = (change.last_good[0], change.first_bad[0])
     numbers = [
         Measurement("before", change.point.before, unit, runs[:1]),

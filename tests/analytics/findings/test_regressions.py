@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from makespan_analytics.findings.finding import Confidence, Finding, FindingKind
-from makespan_analytics.pipeline_report import pipeline_findings
+from makespan_analytics.pipeline_report import analyze_one, pipeline_findings
+from makespan_model.identity import RunIdentity
 from makespan_model.records import JobRun
 from support.pipeline_histories import Jobs, history
 from support.pipeline_runs import job, step
@@ -61,3 +62,27 @@ def test_the_id_stays_while_the_slow_runs_go_on() -> None:
     assert {one.finding_id for count in (45, 50, 60) for one in regressions(count, slower_from(30))} == {
         regressions(50, slower_from(30))[0].finding_id
     }
+
+
+def test_slow_work_on_other_branches_is_no_regression_and_does_not_hide_one() -> None:
+    def mixed(slow_main: bool) -> list[Finding]:
+        main, work = history(60, slower_from(30 if slow_main else 1_000)), history(60, slower_from(0))
+        topic = [
+            replace(run, identity=RunIdentity("github", "octo/app", f"t{number}"), ref="topic", event="pull_request")
+            for number, run in enumerate(work)
+        ]
+        # The work begins after a while, between the runs of the default branch.
+        runs = sorted([*main, *topic[20:]], key=lambda run: (run.start_ns, run.identity.run_id))
+        return [one for one in pipeline_findings(runs) if one.kind is FindingKind.REGRESSION]
+
+    assert mixed(slow_main=False) == []
+    (found,) = mixed(slow_main=True)
+    assert found.evidence[1].run_ids == ("30",)
+
+
+def test_a_default_branch_with_few_runs_leaves_all_to_be_looked_at() -> None:
+    runs = history(50, slower_from(30))
+    topics = [replace(run, ref="main" if number < 5 else f"topic-{number}") for number, run in enumerate(runs)]
+    assert analyze_one(topics).branch is None
+    assert len([one for one in pipeline_findings(topics) if one.kind is FindingKind.REGRESSION]) == 1
+    assert analyze_one(runs).branch == "main"
