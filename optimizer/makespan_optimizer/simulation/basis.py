@@ -9,7 +9,7 @@ from enum import StrEnum
 import numpy as np
 
 from makespan_optimizer.simulation.observations import Observations
-from makespan_optimizer.simulation.resampling import FEWEST_JOINT_RUNS, assumption, never_let
+from makespan_optimizer.simulation.resampling import FEWEST_JOINT_RUNS, assumption, kept_back_jobs
 from makespan_optimizer.simulation.shape import PipelineShape
 
 FEWEST_RUNS = 5
@@ -22,7 +22,7 @@ class Source(StrEnum):
     RECORDED = "recorded"
     ASSUMED = "assumed"
     NEVER_RAN = "never ran"
-    """Its condition kept it from running in every recorded run: it does not run in simulated ones."""
+    """It ran in no recorded run (its condition, or that of a job it needs): it does not run in simulated ones."""
     NEVER_RUNS = "never runs"
     """Its condition in the file is false whatever the run."""
 
@@ -49,15 +49,16 @@ class Basis:
 
 def bases(shape: PipelineShape, observations: Observations, assumed_s: Mapping[str, float]) -> tuple[Basis, ...]:
     """The basis of every job."""
+    kept_back = kept_back_jobs(shape, observations, assumed_s)
     found: list[Basis] = []
     for column, (job, runs) in enumerate(zip(shape.jobs, observations.counts, strict=True)):
         left_out = observations.left_out[column] if observations.left_out else ()
         if job.never_runs:
             found.append(Basis(job.name, Source.NEVER_RUNS, runs))
+        elif kept_back[column]:
+            found.append(Basis(job.name, Source.NEVER_RAN, runs))
         elif assumption(job.name, job.job_id, assumed_s) is not None:
             found.append(Basis(job.name, Source.ASSUMED, runs))
-        elif never_let(observations.let[:, column]):
-            found.append(Basis(job.name, Source.NEVER_RAN, runs))
         else:
             found.append(Basis(job.name, Source.RECORDED, runs, left_out))
     return tuple(found)
@@ -81,7 +82,9 @@ def warnings(shape: PipelineShape, observations: Observations, found: tuple[Basi
     unsure = [
         job.name
         for column, job in enumerate(shape.jobs)
-        if job.conditional and not job.never_runs and np.all(np.isnan(observations.let[:, column]))
+        if job.conditional
+        and found[column].source not in (Source.NEVER_RUNS, Source.NEVER_RAN)
+        and np.all(np.isnan(observations.let[:, column]))
     ]
     if unsure:
         told.append(f"no recorded run tells how often their conditions hold, so these always run: {', '.join(unsure)}")

@@ -16,7 +16,7 @@ import numpy as np
 from makespan_model.errors import InputError
 from makespan_optimizer.simulation.draws import Draws, Floats, Indices, within_timeouts
 from makespan_optimizer.simulation.observations import Observations
-from makespan_optimizer.simulation.shape import PipelineShape
+from makespan_optimizer.simulation.shape import PipelineShape, StartsWhen
 
 FEWEST_JOINT_RUNS = 10
 """Recorded runs from which on whole runs are drawn: with fewer, a correlation of 0.6 between two jobs is within what
@@ -24,21 +24,36 @@ chance gives (5 % point of r for n = 10: 0.63; Fisher, Statistical Methods for R
 
 
 def unknown_jobs(shape: PipelineShape, observations: Observations, assumed_s: Mapping[str, float]) -> list[str]:
-    """Names of jobs of which no run tells a duration and nobody assumed one; a job that never ran is not among them."""
+    """Names of jobs that may run, and of which no run tells a duration and nobody assumed one."""
+    kept_back = kept_back_jobs(shape, observations, assumed_s)
     return [
         job.name
         for column, job in enumerate(shape.jobs)
         if np.isnan(observations.level_s[column])
-        and not job.never_runs
+        and not kept_back[column]
         and assumption(job.name, job.job_id, assumed_s) is None
-        and not never_let(observations.let[:, column])
     ]
 
 
-def never_let(let: Floats) -> bool:
-    """Whether a job's own condition kept it from running in every run that tells."""
-    known = let[~np.isnan(let)]
-    return len(known) > 0 and not np.any(known > 0)
+def kept_back_jobs(shape: PipelineShape, observations: Observations, assumed_s: Mapping[str, float]) -> list[bool]:
+    """Whether each job does not run in simulated runs, as it ran in none.
+
+    The file turns it off, its condition never held, it waits for a failure and none was seen, or it needs a job of
+    that kind. Who assumes how long a job takes wants it to run, unless the file turns it off.
+    """
+    found: list[bool] = []
+    for column, job in enumerate(shape.jobs):
+        is_assumed = assumption(job.name, job.job_id, assumed_s) is not None
+        let = observations.let[:, column]
+        has_run = bool(np.any(let > 0))
+        waits_in_vain = (
+            job.starts_when is StartsWhen.SUCCESS
+            and not shape.absent_passes
+            and any(found[other] for other in shape.before(column))
+        )
+        by_itself = bool(np.any(let == 0)) or job.starts_when is StartsWhen.FAILURE
+        found.append(job.never_runs or (not has_run and (waits_in_vain or (by_itself and not is_assumed))))
+    return found
 
 
 def assumption(name: str, job_id: str, assumed_s: Mapping[str, float]) -> float | None:
@@ -72,6 +87,7 @@ def draw_runs(
     if unknown:
         raise InputError(f"{shape.file}: no recorded run tells how long these jobs take: {', '.join(unknown)}")
     recorded, jobs = len(observations.tail_s), len(shape.jobs)
+    kept_back = kept_back_jobs(shape, observations, assumed_s)
     attempts = 1 + max((job.retries for job in shape.jobs), default=0)
     chooser = np.random.default_rng([seed, 0])
     rows = chooser.integers(0, max(recorded, 1), count)
@@ -82,17 +98,15 @@ def draw_runs(
         # A generator for each job: what one of them draws moves no other.
         random = np.random.default_rng([seed, 1, crc32(job.name.encode())])
         wanted = rows if recorded >= FEWEST_JOINT_RUNS else random.integers(0, max(recorded, 1), count)
-        if job.never_runs:
+        if kept_back[column]:
             runs[:, column] = False
-        elif recorded:
+        elif recorded and np.any(observations.let[:, column] > 0):
             runs[:, column] = _drawn(observations.let[:, column], wanted, random, 1.0) > 0
         delay_s[:, column] = _drawn(_delays_s(observations, shape, column), wanted, random, 0.0)
         starts_s[:, column] = next((startup_s[label] for label in job.labels or () if label in startup_s), 0.0)
         fixed_s = assumption(job.name, job.job_id, assumed_s)
         if fixed_s is not None:
             duration_s[:, :, column] = fixed_s
-            if not job.never_runs and never_let(observations.let[:, column]):
-                runs[:, column] = True  # Who assumes a time of it wants it to run.
         elif not np.isnan(observations.level_s[column]):
             ratio = observations.ratio[:, column]
             for attempt in range(job.retries + 1):

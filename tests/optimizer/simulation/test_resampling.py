@@ -8,7 +8,7 @@ from makespan_model.records import PipelineRun, Result
 from makespan_optimizer.simulation.draws import Draws
 from makespan_optimizer.simulation.observations import observe
 from makespan_optimizer.simulation.resampling import draw_runs, unknown_jobs
-from makespan_optimizer.simulation.shape import JobShape, PipelineShape
+from makespan_optimizer.simulation.shape import JobShape, PipelineShape, StartsWhen
 from support.pipeline_runs import job, run
 from support.simulated_draws import pipeline
 
@@ -94,6 +94,29 @@ def test_a_job_that_never_ran_in_any_run_does_not_run() -> None:
     shape = pipeline(JobShape("a", "a"), JobShape("deploy", "deploy", conditional=True))
     assert not drawn(shape, slow_together(12)).runs[:, 1].any()
     assert drawn(shape, slow_together(12), deploy=3.0).runs[:, 1].all()
+
+
+def test_what_needs_a_job_that_never_ran_needs_no_duration() -> None:
+    shape = pipeline(
+        JobShape("a", "a"), JobShape("tag", "tag", conditional=True), JobShape("ship", "ship", ("a", "tag"))
+    )
+    runs = [
+        run(job("a", 0, 5, needs=()), job("tag", 0, 0, result=Result.SKIP), job("ship", 5, 5, result=Result.SKIP))
+    ] * 12
+    assert unknown_jobs(shape, observe(shape, runs), {}) == []
+    assert not drawn(shape, runs).runs[:, 1:].any()
+    assert unknown_jobs(shape, observe(shape, runs), {"tag": 1.0}) == ["ship"]
+    assert drawn(shape, runs, tag=1.0, ship=2.0).runs.all()
+
+
+def test_a_job_for_failures_that_were_never_seen_needs_no_duration() -> None:
+    shape = pipeline(
+        JobShape("a", "a"), JobShape("alarm", "alarm", ("a",), starts_when=StartsWhen.FAILURE, conditional=True)
+    )
+    runs = [run(job("a", 0, 5, needs=()))] * 12
+    assert unknown_jobs(shape, observe(shape, runs), {}) == []
+    failing = run(job("a", 0, 5, needs=(), result=Result.FAILURE), job("alarm", 5, 8, needs=("a",)))
+    assert drawn(shape, [*runs, failing]).runs[:, 1].all()
 
 
 def test_a_job_the_file_turns_off_never_runs_whatever_is_assumed() -> None:
