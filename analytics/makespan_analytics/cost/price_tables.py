@@ -72,6 +72,7 @@ class PriceTable:
         rounding_s: Every job is billed in whole multiples of it; 0 bills seconds.
         notes: What else a reader of the figures must know.
         included_minutes: Minutes a month by plan.
+        by_label: The classes that a label may mean.
     """
 
     provider: str
@@ -82,11 +83,18 @@ class PriceTable:
     classes: tuple[RunnerClass, ...]
     included_minutes: Mapping[str, float] = field(default_factory=dict)
     storage: StoragePrices | None = None
+    by_label: Mapping[str, tuple[RunnerClass, ...]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        by_label: dict[str, tuple[RunnerClass, ...]] = {}
+        for one in self.classes:
+            for label in one.labels:
+                by_label[label] = (*by_label.get(label, ()), one)
+        object.__setattr__(self, "by_label", by_label)
 
     def class_of(self, labels: tuple[str, ...]) -> RunnerClass | None:
         """The one class that a job with these labels gets; None when no label is known, or they contradict."""
-        asked = set(labels)
-        found = {one.name: one for one in self.classes if not asked.isdisjoint(one.labels)}
+        found = {one.name: one for label in labels for one in self.by_label.get(label, ())}
         return next(iter(found.values())) if len(found) == 1 else None
 
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -78,7 +79,7 @@ def estimate(subjects: Sequence[Sequence[Outcomes]]) -> list[Flakiness]:
     Args:
         subjects: For each the outcomes of its groups; a subject without any gets the prior.
     """
-    evidence = [_log_likelihood(groups) for groups in subjects]
+    evidence = [_summed(_log_likelihood(groups)) for groups in subjects]
     prior = _learned_prior(evidence)
     return [_posterior(likelihood, prior) for likelihood in evidence]
 
@@ -96,17 +97,32 @@ def _log_likelihood(groups: Sequence[Outcomes]) -> Floats:
     return total
 
 
+def _summed(likelihood: Floats) -> Floats:
+    """Over g, whose prior is uniform: (p) of (g, p), both as logarithms."""
+    highest = likelihood.max(axis=0)
+    over_g: Floats = np.log(np.exp(likelihood - highest).sum(axis=0)) + highest
+    return over_g
+
+
 def _learned_prior(evidence: Sequence[Floats]) -> Floats:
     if len(evidence) < _FEWEST_TO_LEARN_FROM:
         return _beta_mass(*WEAK_PRIOR)
-    # Over g once: what is left to vary is the prior of p alone.
-    over_g = np.array([np.logaddexp.reduce(likelihood, axis=0) for likelihood in evidence])
-    candidates = np.array(
-        [_beta_mass(mean * weight, (1 - mean) * weight) for mean in _PRIOR_MEANS for weight in _PRIOR_WEIGHTS]
-    )
-    scores = np.array([np.logaddexp.reduce(over_g + prior[None, :], axis=1).sum() for prior in candidates])
+    candidates = _candidates()
+    over_g = np.array(evidence)
+    likely = np.exp(over_g - over_g.max(axis=1, keepdims=True))
+    # A prior under which a subject is impossible (to the last digit) has no weight.
+    with np.errstate(divide="ignore"):
+        scores = np.log(likely @ np.exp(candidates).T).sum(axis=0)
     mixed: Floats = np.logaddexp.reduce(candidates + (scores - np.logaddexp.reduce(scores))[:, None], axis=0)
     return mixed
+
+
+@cache
+def _candidates() -> Floats:
+    """The priors that are mixed, one a row."""
+    return np.array(
+        [_beta_mass(mean * weight, (1 - mean) * weight) for mean in _PRIOR_MEANS for weight in _PRIOR_WEIGHTS]
+    )
 
 
 def _beta_mass(a: float, b: float) -> Floats:
@@ -117,7 +133,8 @@ def _beta_mass(a: float, b: float) -> Floats:
 
 
 def _posterior(likelihood: Floats, prior: Floats) -> Flakiness:
-    log_mass = np.logaddexp.reduce(likelihood, axis=0) + prior
-    mass = np.exp(log_mass - np.logaddexp.reduce(log_mass))
+    log_mass = likelihood + prior
+    mass = np.exp(log_mass - log_mass.max())
+    mass /= mass.sum()
     low, high = np.interp(INTERVAL, np.cumsum(mass), _P)
     return Flakiness(float(mass @ _P), float(low), float(high))

@@ -192,11 +192,24 @@ def _outermost(seen: list[_Seen]) -> list[_Seen]:
 
 def _combined_peak(seen: Sequence[_Seen]) -> float | None:
     """The largest sum of peaks of steps that ran at one time: no less than what they needed together."""
-    known = [(one.step.start_ns, max(one.step.end_ns, one.step.start_ns + 1), one.peak) for one in seen if one.peak]
-    if not known:
-        return None
-    if all(before[1] <= after[0] for before, after in pairwise(known)):
-        return max(peak for _, _, peak in known)
+    largest = None
+    last_ns = 0
+    for one in seen:
+        step = one.step
+        if one.peak is not None:
+            if step.start_ns < last_ns:
+                return _overlapping_peak(seen)
+            last_ns = max(step.end_ns, step.start_ns + 1)
+            largest = one.peak if largest is None or one.peak > largest else largest
+    return largest
+
+
+def _overlapping_peak(seen: Sequence[_Seen]) -> float:
+    known = [
+        (one.step.start_ns, max(one.step.end_ns, one.step.start_ns + 1), one.peak)
+        for one in seen
+        if one.peak is not None
+    ]
     return max(
         sum(peak for other_start_ns, end_ns, peak in known if other_start_ns <= start_ns < end_ns)
         for start_ns, _, _ in known

@@ -17,6 +17,7 @@ Three ways for the next peak to exceed a size, and what is known about each with
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from math import log
 
 import numpy as np
@@ -38,6 +39,8 @@ _FEW_RUNS = 10
 _MOST_RUNS = 400
 """The newest runs of a level that are looked at; the risk of the largest of 400 is 0.25 % already."""
 _INTERVAL = (0.05, 0.95)
+_GRID = (np.arange(15) + 0.5) / 15
+"""Quantiles that stand for a law: their middle one is the median, the outermost 3.3 % and 96.7 %."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,7 @@ class PeakRisk:
         Beta(1, n + 1), and their size is known as if from `_KNOWN_SHIFTS` of them.
         """
         n, largest = len(self.peaks), float(self.peaks[-1])
-        grid = (np.arange(15) + 0.5) / 15
+        grid = _GRID
         rate = betaincinv(1, self.level_runs + 1, grid)
         q = 0.5 * (1 - (1 - rate) ** (HORIZON_RUNS / 2))[:, None, None, None]
         j = min(int(np.searchsorted(self.peaks, size, "right")), n)
@@ -98,9 +101,9 @@ class PeakRisk:
         alike = betaincinv(n - min(j, n - 1), j, grid)[:, None, None]
         shifted = alike
         if size >= largest:
-            scale = self.tail_scale * self.spacings / gammaincinv(self.spacings, grid)[:, None]
+            scale = self.tail_scale * self.spacings / _gamma_quantiles(self.spacings)[:, None]
             alike = alike * np.exp(-(size - largest) / scale)
-            growth = SHIFT_SCALE * _KNOWN_SHIFTS / gammaincinv(_KNOWN_SHIFTS, grid)
+            growth = SHIFT_SCALE * _KNOWN_SHIFTS / _gamma_quantiles(_KNOWN_SHIFTS)
             shifted = (size / largest) ** (-1 / growth)
         low, high = np.quantile((1 - q) * alike + q * np.maximum(alike, shifted), _INTERVAL)
         return float(low), float(high)
@@ -160,6 +163,13 @@ def peak_risk(peaks: Floats, weights_s: Floats) -> PeakRisk:
         spacings=max(1, min(n - 1, _TAIL_VALUES)),
         growth_per_run=slope,
     )
+
+
+@cache
+def _gamma_quantiles(shape: float) -> Floats:
+    """Of the Gamma law of this shape and scale 1 at `_GRID`; a few shapes are all there are, and each takes long."""
+    found: Floats = gammaincinv(shape, _GRID)
+    return found
 
 
 def _tail_scale(ordered: Floats) -> float:
