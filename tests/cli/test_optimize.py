@@ -137,3 +137,16 @@ def test_a_pipeline_of_several_repositories_asks_which(file: Path, capsys: pytes
     assert "--repository: a/b, c/d" in capsys.readouterr().err
     assert main(["optimize", "ci.yml", "--store", "store", "--repository", "c/d"]) == 0
     assert "History: 1 run of 'ci'." in capsys.readouterr().out
+
+
+def test_expressions_that_github_would_refuse_are_told_with_their_place(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file.write_text(TWICE.replace("make docs", "make ${{ secret.x }}"))
+    assert main(["optimize", "ci.yml"]) == 0
+    assert (
+        "GitHub would refuse ci.yml:16:23: 'secret' is not available here (available: env," in capsys.readouterr().out
+    )
+    assert main(["optimize", "ci.yml", "--json"]) == 0
+    (fault,) = json.loads(capsys.readouterr().out)["faults"]
+    assert (fault["line"], fault["column"]) == (16, 23)

@@ -69,6 +69,7 @@ def execute(arguments: argparse.Namespace) -> int:
     from makespan_optimizer.plan import optimize
     from makespan_optimizer.prediction.cache_speed import HOSTED, LOCAL
     from makespan_optimizer.repository import file_reader, repository_root
+    from makespan_optimizer.workflow.expression_sites import expression_faults
     from makespan_optimizer.workflow.reading import read_workflow
 
     if arguments.runs < 1:
@@ -96,7 +97,8 @@ def execute(arguments: argparse.Namespace) -> int:
     written = bool(arguments.write and plan.changed and not plan.refused)
     if written:
         replace_text(file, before=workflow.text, after=plan.after.text)
-    report = PlanReport(plan, level, history.sentence, forecast, written)
+    faults = expression_faults(workflow.document)
+    report = PlanReport(plan, level, history.sentence, forecast, written, faults)
     if arguments.json:
         print(json.dumps(report_as_json(report), indent=2))
     else:

@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from makespan_model.errors import WorkflowError
 from makespan_model.units import format_duration, format_ratio
 from makespan_optimizer.passes.findings import LEVELS, EvidenceLevel, Finding
 from makespan_optimizer.plan import HeldBack, Plan
@@ -37,6 +38,7 @@ class PlanReport:
     Attributes:
         history: Where the evidence came from, one sentence.
         written: Whether the file was replaced.
+        faults: What GitHub would refuse in the expressions of the file as it was.
     """
 
     plan: Plan
@@ -44,6 +46,7 @@ class PlanReport:
     history: str
     forecast: Forecast | None
     written: bool
+    faults: tuple[WorkflowError, ...] = ()
 
 
 def print_report(console: Console, report: PlanReport, *, with_diff: bool) -> None:
@@ -51,6 +54,8 @@ def print_report(console: Console, report: PlanReport, *, with_diff: bool) -> No
     plan = report.plan
     file = plan.before.file
     console.print(Text(report.history, style="dim"), soft_wrap=True)
+    for fault in report.faults:
+        console.print(Text(f"GitHub would refuse {fault}", style="red"), soft_wrap=True)
     for applied in plan.applied:
         _print_finding(console, file, applied.line, applied.finding)
     if not plan.applied:
@@ -90,6 +95,7 @@ def report_as_json(report: PlanReport) -> dict[str, Any]:
         "evidence": report.level,
         "history": report.history,
         "findings": findings,
+        "faults": [{"line": fault.line, "column": fault.column, "message": fault.what} for fault in report.faults],
         "changed": plan.changed,
         "verified": {"checks": list(plan.checks), "notes": list(plan.lint.notes)},
         "predicted": None

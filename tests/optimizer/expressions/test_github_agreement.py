@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 import math
+import os
+import random
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 
-from makespan_optimizer.expressions.availability import Availability
+from makespan_model.errors import WorkflowError
+from makespan_optimizer.expressions.availability import WORKFLOW, Availability
 from makespan_optimizer.expressions.evaluation import evaluate
-from makespan_optimizer.expressions.functions import Arity
+from makespan_optimizer.expressions.functions import KEYED_FUNCTIONS, Arity
 from makespan_optimizer.expressions.grammar import ExpressionError, parse_expression
+from makespan_optimizer.expressions.templates import read_template
 from makespan_optimizer.expressions.values import Unknown
+from makespan_optimizer.workflow.expression_sites import expression_sites
+from makespan_optimizer.yaml.reading import parse_document
 from support.expression_texts import constants, nested, words
 from support.github_parser import GithubParser
 
 pytestmark = pytest.mark.service
+_CORPUS = Path(os.environ.get("MAKESPAN_SHARED_DATA", "/nonexistent")) / "workflows"
 _CONTEXTS = ["github", "needs", "always(0,0)", "hashFiles(1,255)"]
 _AVAILABLE = Availability(frozenset({"github", "needs"}), {"always": Arity(0, 0), "hashfiles": Arity(1, 255)})
 _ONE_PARSER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
 
 
-def _accepted(text: str) -> bool:
+def _accepted(text: str, available: Availability = _AVAILABLE) -> bool:
     try:
-        parse_expression(text, _AVAILABLE)
+        parse_expression(text, available)
     except ExpressionError:
         return False
     return True
@@ -79,3 +87,40 @@ def test_a_value_that_is_certain_is_the_value_github_computes(github_parser: Git
     else:
         assert value == answer["value"], text
         assert isinstance(value, bool) == isinstance(answer["value"], bool), text
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not _CORPUS.is_dir(), reason="MAKESPAN_SHARED_DATA names no folder with workflows")
+def test_every_expression_of_the_corpus_and_misspellings_of_it_are_judged_alike(github_parser: GithubParser) -> None:
+    chance = random.Random(7)
+    contexts = sorted(set().union(*(one.contexts for one in WORKFLOW.values())))
+    available = Availability(
+        frozenset(contexts), {name: Arity(one.least, min(one.most, 255)) for name, one in KEYED_FUNCTIONS.items()}
+    )
+    allowed = [*contexts, *(f"{name}({one.least},{one.most})" for name, one in available.functions.items())]
+    expressions = sorted(_corpus_expressions())
+    assert len(expressions) > 1000
+    for expression in expressions:
+        place = chance.randrange(len(expression) + 1)
+        odd = chance.choice("()[].,*!=&|<>'\"0x9.eE+- \t\nabN{}$_")
+        for text in (
+            expression,
+            expression[:place] + odd + expression[place:],
+            expression[:place] + expression[place + 1 :],
+        ):
+            if text.strip():
+                assert _accepted(text, available) == github_parser.accepts(text, allowed), text
+
+
+def _corpus_expressions() -> set[str]:
+    found: set[str] = set()
+    for path in _CORPUS.glob("github*/**/*.y*ml"):
+        try:
+            document = parse_document(path.read_bytes().decode("utf-8"), file=path.name)
+        except WorkflowError:
+            continue
+        for site in expression_sites(document):
+            if site.is_condition and "${{" not in site.scalar.value:
+                found.add(site.scalar.value.strip())
+            found.update(one.inside for one in read_template(site.scalar.value).embedded if one.inside)
+    return found
