@@ -12,19 +12,10 @@ merge.
 
 from __future__ import annotations
 
-import base64
-import json
-import math
 import re
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Any, Final
-
-import pyarrow as pa
-
-from makespan_collector.store.rows import RUN_TREE
-from makespan_collector.store.schema import SPANS, Spans, TableSchema
-from makespan_model.records import RunState, pooled_path
+from collections.abc import Collection, Mapping
+from typing import Final
 
 TREE_MEASUREMENT: Final = "span"
 """Runs, jobs and steps."""
@@ -34,10 +25,6 @@ DETAIL_MEASUREMENT: Final = "detail"
 _TREE_TAGS = ("kind", "provider", "repository", "pipeline", "job", "step", "source", "phase")
 TREE_WINDOW_NS: Final = 1_000_000_000
 """Providers tell times in whole seconds: runs of one pipeline do start at one instant."""
-_DETAIL_WINDOW_NS = 3_600 * 1_000_000_000
-"""Details are found by trace and not by time, and thousands of a step may have one start: all tests of a report."""
-_RAW_PART = 48_000
-"""Bytes of a raw span in one field: 64,000 characters in base64, under the 64 KiB a string field may have."""
 NO_VALUE: Final = "-"
 """A tag cannot be empty."""
 _TAG_LENGTH = 1_000
@@ -53,32 +40,6 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 def shard_of(trace_id: str) -> str:
     """A tag that narrows a search by trace to a 256th of the points, and never becomes more than 256 series."""
     return trace_id[:2]
-
-
-def span_lines(spans: Spans) -> Iterator[str]:
-    """Spans in line protocol."""
-    rows = spans.to_pylist() if isinstance(spans, pa.RecordBatch) else [_as_dict(SPANS, row) for row in spans]
-    tree = {kind.value for kind in RUN_TREE}
-    for number, row in enumerate(rows):
-        seq = next_seq() + number
-        ids = (row["trace_id"], row["span_id"])
-        if row["kind"] in tree:
-            tags = {
-                "kind": row["kind"],
-                "provider": row["provider"],
-                "repository": row["repository"],
-                "pipeline": row["pipeline"],
-                "job": row["job_name"],
-                "step": None if row["step_path"] is None else pooled_path(row["step_path"]),
-                "source": row["source"],
-                "phase": _phase(row["state"]),
-            }
-            time_ns = moved_ns(row["start_ns"], TREE_WINDOW_NS, *ids)
-            yield line(TREE_MEASUREMENT, tags, _fields(SPANS, row, seq), time_ns)
-        else:
-            tags = {"kind": row["kind"], "shard": shard_of(row["trace_id"])}
-            time_ns = moved_ns(row["start_ns"], _DETAIL_WINDOW_NS, *ids)
-            yield line(DETAIL_MEASUREMENT, tags, _fields(SPANS, row, seq), time_ns)
 
 
 def field_name(column: str) -> str:
@@ -121,50 +82,14 @@ def next_seq() -> int:
     return time.time_ns() // 16
 
 
-def _phase(state: str | None) -> str:
-    """What outranks being written later has a point of its own: `merging.py` in the embedded store says what does."""
-    if state is None:
-        return "ended"
-    return "waiting" if state == RunState.PENDING else "running"
-
-
-def _fields(table: TableSchema, row: Mapping[str, Any], seq: int) -> dict[str, str]:
-    fields = {field_name("seq"): f"{seq}i"}
-    for field in list(table.columns)[1:]:
-        value = row[field.name]
-        if value is None:
-            continue
-        if field.name == "raw":
-            for number in range(0, max(len(value), 1), _RAW_PART):
-                part = base64.b64encode(value[number : number + _RAW_PART]).decode()
-                fields[f"raw_{number // _RAW_PART}"] = text_field(part)
-            # A shorter one that is written over a longer one leaves the longer one's last parts where they are.
-            fields["raw_parts"] = f"{number // _RAW_PART + 1}i"
-            continue
-        written = _writer(field.type)(value)
-        if written is not None:
-            fields[field_name(field.name)] = written
-    return fields
-
-
-def _writer(kind: Any) -> Callable[[Any], str | None]:
-    if pa.types.is_integer(kind):
-        return lambda value: f"{int(value)}i"
-    if pa.types.is_floating(kind):
-        # Neither is a value InfluxDB can hold; no decoder lets them in, an importer might.
-        return lambda value: repr(float(value)) if math.isfinite(value) else None
-    if pa.types.is_list(kind):
-        return lambda value: text_field(json.dumps(list(value)))
-    return lambda value: text_field(str(value))
-
-
 def line(measurement: str, tags: Mapping[str, str | None], fields: Mapping[str, str], time_ns: int) -> str:
     """One point in line protocol; the fields' values are written already."""
-    tagged = "".join(f",{key}={_escaped_tag(tag_value(tags[key]))}" for key in sorted(tags))
+    tagged = "".join(f",{key}={escaped_tag(tag_value(tags[key]))}" for key in sorted(tags))
     return f"{measurement}{tagged} {','.join(f'{key}={value}' for key, value in fields.items())} {time_ns}"
 
 
-def _escaped_tag(value: str) -> str:
+def escaped_tag(value: str) -> str:
+    """A value of a tag as it is written in line protocol."""
     return value.replace(",", "\\,").replace("=", "\\=").replace(" ", "\\ ")
 
 
@@ -187,7 +112,3 @@ def moved_ns(time_ns: int, window_ns: int, *ids: str) -> int:
 def place_of(*ids: str) -> int:
     """A number that ids have to themselves, mostly, modulo the length of a window."""
     return sum(int(text, 16) for text in ids)
-
-
-def _as_dict(table: TableSchema, row: Any) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in table.columns.names[1:]}

@@ -18,7 +18,6 @@ from makespan_collector.store.embedded import (
 )
 from makespan_collector.store.embedded.series_queries import Chosen
 from makespan_collector.store.influx import sample_summaries
-from makespan_collector.store.influx.points import span_lines
 from makespan_collector.store.influx.row_source import (
     IDENTITY_COLUMNS,
     SERIES_COLUMNS,
@@ -29,6 +28,7 @@ from makespan_collector.store.influx.row_source import (
 from makespan_collector.store.influx.sample_points import sample_lines
 from makespan_collector.store.influx.sample_summaries import summary_lines
 from makespan_collector.store.influx.server import HISTORY, SAMPLES, Server
+from makespan_collector.store.influx.span_points import span_lines
 from makespan_collector.store.rows import SpanRow
 from makespan_collector.store.schema import Samples, Spans
 from makespan_model.errors import MakespanError, UnavailableError
