@@ -10,5 +10,7 @@ from hypothesis import settings
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
 
-# Under nohup it is ignored, by every process started from here too.
-signal.signal(signal.SIGHUP, signal.SIG_DFL)
+# Under nohup, or started in the background by a shell, they are ignored: by every process started from here too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+for number in (signal.SIGHUP, signal.SIGQUIT):
+    signal.signal(number, signal.SIG_DFL)
