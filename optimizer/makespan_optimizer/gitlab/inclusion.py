@@ -12,6 +12,7 @@ from makespan_optimizer.gitlab.globs import include_pattern
 from makespan_optimizer.gitlab.includes import Include, read_includes
 from makespan_optimizer.gitlab.inputs import InputSpec, interpolated, read_inputs
 from makespan_optimizer.gitlab.loading import Source, load
+from makespan_optimizer.gitlab.triggers import Trigger
 from makespan_optimizer.gitlab.values import Table, deep_merged
 from makespan_optimizer.repository import Repository
 
@@ -74,6 +75,19 @@ def assemble(text: str, *, file: str, repository: Repository, situation: Situati
     return Assembly(config, assembling.sources, tuple(assembling.inclusions), inputs)
 
 
+def assemble_child(
+    trigger: Trigger, *, repository: Repository, situation: Situation, unknown: list[Unknown]
+) -> Assembly:
+    """Read what a job's `trigger:include` names: the configuration of a child pipeline.
+
+    Raises:
+        WorkflowError: As `assemble`.
+    """
+    assembling = _Assembling(repository, situation, unknown)
+    config = assembling.merged(trigger.includes, (), Table({}, {}, trigger.place))
+    return Assembly(config, assembling.sources, tuple(assembling.inclusions), ())
+
+
 class _Assembling:
     def __init__(self, repository: Repository, situation: Situation, unknown: list[Unknown]) -> None:
         self._repository = repository
@@ -85,12 +99,16 @@ class _Assembling:
 
     def expanded(self, config: Table, path: tuple[str, ...]) -> Table:
         """A file's configuration over what it includes."""
-        merged: Table | None = None
-        for include in read_includes(Fields(config, "the configuration", self._unknown)):
+        includes = read_includes(Fields(config, "the configuration", self._unknown))
+        return self.merged(includes, path, config.without("include"))
+
+    def merged(self, includes: tuple[Include, ...], path: tuple[str, ...], own: Table) -> Table:
+        """What is included, in order, and the file's own keys over it."""
+        result: Table | None = None
+        for include in includes:
             for table in self._tables(include, path):
-                merged = table if merged is None else deep_merged(merged, table)
-        own = config.without("include")
-        return own if merged is None else deep_merged(merged, own)
+                result = table if result is None else deep_merged(result, table)
+        return own if result is None else deep_merged(result, own)
 
     def _tables(self, include: Include, path: tuple[str, ...]) -> list[Table]:
         decided = included(include.rules, self._situation)

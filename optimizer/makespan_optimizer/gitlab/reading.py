@@ -16,7 +16,7 @@ from makespan_optimizer.gitlab.evaluation import Known
 from makespan_optimizer.gitlab.expansion import expanded
 from makespan_optimizer.gitlab.extends import extended
 from makespan_optimizer.gitlab.fields import Fields, Unknown
-from makespan_optimizer.gitlab.inclusion import assemble
+from makespan_optimizer.gitlab.inclusion import Assembly, assemble, assemble_child
 from makespan_optimizer.gitlab.job_reading import DEFAULT_KEYS, Surroundings, read_job
 from makespan_optimizer.gitlab.jobs import Job
 from makespan_optimizer.gitlab.pipeline import Pipeline, WorkflowRules
@@ -59,6 +59,32 @@ def read_pipeline(
     unknown: list[Unknown] = []
     situation = Situation(Known(variables or {}), None, repository.paths(), variables or {})
     assembly = assemble(text, file=file, repository=repository, situation=situation, unknown=unknown)
+    return _pipeline(assembly, unknown, file=file, text=text, part=part)
+
+
+def read_child(
+    job: Job, *, repository: Repository = NO_REPOSITORY, variables: Mapping[str, str | None] | None = None
+) -> Pipeline | None:
+    """The child pipeline that a job starts, as far as its configuration lies in the repository.
+
+    Returns:
+        None when the job starts none, or nothing of it can be read (another job makes it, it lies elsewhere).
+
+    Raises:
+        WorkflowError: As `read_pipeline`.
+    """
+    if job.trigger is None:
+        return None
+    unknown: list[Unknown] = []
+    situation = Situation(Known(variables or {}), None, repository.paths(), variables or {})
+    assembly = assemble_child(job.trigger, repository=repository, situation=situation, unknown=unknown)
+    if not assembly.sources:
+        return None
+    file, source = next(iter(assembly.sources.items()))
+    return _pipeline(assembly, unknown, file=file, text=source.document.text, part=False)
+
+
+def _pipeline(assembly: Assembly, unknown: list[Unknown], *, file: str, text: str, part: bool) -> Pipeline:
     complete = assembly.complete and not part
     config, missing = extended(assembly.config, complete=complete)
     config = dereferenced(config, complete=complete)

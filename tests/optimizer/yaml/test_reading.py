@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from makespan_model.errors import WorkflowError
-from makespan_optimizer.yaml.nodes import Alias, Mapping, Scalar, Sequence, walk
-from makespan_optimizer.yaml.reading import MAX_DEPTH, parse_document
+from makespan_optimizer.yaml.nodes import Alias, Mapping, Scalar, Sequence, merged_entries, walk
+from makespan_optimizer.yaml.reading import MAX_DEPTH, parse_document, parse_documents
 
 
 def root(text: str) -> Mapping:
@@ -102,3 +102,39 @@ def test_place_counts_characters_not_bytes(words: list[str]) -> None:
     document = parse_document("".join(f"- '{word}'\n" for word in words), file="f.yml")
     assert isinstance(document.root, Sequence)
     assert [document.place(item.start) for item in document.root.items] == [(n + 1, 3) for n in range(len(words))]
+
+
+def test_several_documents_have_their_places_in_the_one_file() -> None:
+    text = "a: 1\n---\nb: &x 2\n"
+    first, second = parse_documents(text, file="f.yml", limit=2)
+    assert isinstance(first.root, Mapping)
+    assert isinstance(second.root, Mapping)
+    value = second.root.get("b")
+    assert value is not None
+    assert (second.place(value.start), text[value.start : value.end]) == ((3, 4), "&x 2")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: 1\n---\nb: 2\n---\nc: 3\n", "f.yml:4:1: a further YAML document starts here; 2 are allowed"),
+        ("a: &x 1\n---\nb: *x\n", "f.yml:3:4: alias *x has no anchor before it"),
+    ],
+)
+def test_documents_past_the_limit_and_aliases_into_another_document_are_refused(text: str, message: str) -> None:
+    with pytest.raises(WorkflowError) as caught:
+        parse_documents(text, file="f.yml", limit=2)
+    assert str(caught.value) == message
+
+
+def test_several_merge_keys_in_one_mapping_are_all_merged() -> None:
+    value = root("a: &a {x: 1}\nb: &b {y: 2, x: 3}\nc:\n  <<: *a\n  <<: *b\n  z: 4\n").get("c")
+    assert isinstance(value, Mapping)
+    merged = {entry.key.value: entry.value for entry in merged_entries(value)}
+    assert {key: node.value for key, node in merged.items() if isinstance(node, Scalar)} == {
+        "x": "1",
+        "y": "2",
+        "z": "4",
+    }
+    with pytest.raises(WorkflowError, match="duplicate key '<<'"):
+        root("a:\n  '<<': 1\n  '<<': 2\n")
