@@ -46,9 +46,9 @@ def find(evidence: Evidence) -> Iterable[Finding]:
     for one in evidence.speedups:
         subject = one.subject
         if subject.kind is SegmentKind.STEP:
-            groups[subject.kind, one.name or subject.step_path or ""].append(subject)
+            groups[subject.kind.value, one.name or subject.step_path or ""].append(subject)
         elif subject.kind is SegmentKind.OVERHEAD and subject.job_id in has_steps:
-            groups[subject.kind, _OVERHEAD].append(subject)
+            groups[subject.kind.value, _OVERHEAD].append(subject)
         elif subject.kind is SegmentKind.OVERHEAD:
             # Of an import without steps all of a job is outside of them: that is the job, and no overhead.
             groups[_JOB, subject.job_id].append(subject)

@@ -25,6 +25,8 @@ from makespan_analytics.flakiness.outcomes import records_of_steps, records_of_t
 from makespan_analytics.flakiness.standings import FlakyStanding, flaky_standings
 from makespan_analytics.forecasts.cost_growth import CostGrowth, cost_growth
 from makespan_analytics.pipeline_analysis import PipelineAnalysis, analyze_pipeline, comparable_runs
+from makespan_analytics.profiles.drifts import Drift, drifts
+from makespan_analytics.profiles.machine_differences import MachineDifference, machine_differences
 from makespan_analytics.queueing.starvation import PoolStanding, pool_standings
 from makespan_analytics.regressions.pipeline_changes import FEWEST_RUNS, PipelineChanges, pipeline_changes
 from makespan_analytics.regressions.record_series import series_of_runs
@@ -74,7 +76,8 @@ class Evidence:
 
     Attributes:
         runs: All of the history, oldest first.
-        lately: Those of the last month, or as many as `recent` was chosen from; `pools`, `caches`, `costs` are of them.
+        lately: Those of the last month, or as many as `recent` was chosen from; `pools`, `machines`, `caches` and
+            `costs` are of them.
         recent: The newest comparable ones; what `analysis`, `speedups` and `what_if` are about.
         runs_per_week: Pace of `lately`; less than a week counts as a week, so it is a lower bound then.
         speedups: What each step, overhead and queueing is worth.
@@ -100,6 +103,8 @@ class Evidence:
     branch: str | None
     changes: PipelineChanges
     level_starts_ns: tuple[int, ...]
+    drifts: tuple[Drift, ...]
+    machines: tuple[MachineDifference, ...]
     caches: tuple[CacheStatistics, ...]
     costs: CostSummary
     cost_growth: CostGrowth | None
@@ -119,6 +124,12 @@ class Evidence:
     def recent_ids(self) -> tuple[str, ...]:
         """Ids of the newest of the recent runs, to be looked at."""
         return tuple(run.identity.run_id for run in self.recent[-MOST_RUN_IDS:])
+
+    def job_id_of(self, label: str | None) -> str | None:
+        """The key of the job with a label, as of the newest run; None for the whole pipeline."""
+        if label is None:
+            return None
+        return next((job.job_id for run in reversed(self.runs) for job in run.jobs if job.name == label), label)
 
     def on_path_ratio(self, job_id: str | None, step_path: str | None = None, *, queue: bool = False) -> float:
         """The part of the recent runs with a job, a step of it, or its queueing on their critical path."""
@@ -216,6 +227,8 @@ def gather_evidence(
         branch=branch,
         changes=pipeline_changes((analysis.repository, analysis.pipeline), series_of_runs(of_branch)),
         level_starts_ns=tuple(run.start_ns for run in of_branch),
+        drifts=drifts(runs),
+        machines=machine_differences(lately),
         caches=_caches(lately),
         costs=_summary(costs, pace),
         cost_growth=cost_growth(all_costs),

@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterable
 from makespan_analytics.findings import (
     bottlenecks,
     caching,
+    drifts,
     flakiness,
     queueing,
     regressions,
+    slow_machines,
     too_large,
     too_small,
     waste,
@@ -22,6 +24,8 @@ Producer = Callable[[Evidence], Iterable[Finding]]
 PRODUCERS: tuple[Producer, ...] = (
     bottlenecks.find,
     regressions.find,
+    drifts.find,
+    slow_machines.find,
     queueing.find,
     flakiness.find,
     too_small.find,

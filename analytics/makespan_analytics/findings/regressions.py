@@ -51,7 +51,7 @@ def _finding(evidence: Evidence, cause: Cause) -> Finding:
     subject = change.subject
     found = evidence.finding(
         FindingKind.REGRESSION,
-        FindingSubject(_job_id(evidence, subject.job), subject.step, change.measure.value, subject.name),
+        FindingSubject(evidence.job_id_of(subject.job), subject.step, change.measure.value, subject.name),
         numbers=numbers,
         effect=Effect(
             makespan_s=_makespan_s(evidence, cause.changes),
@@ -66,12 +66,6 @@ def _finding(evidence: Evidence, cause: Cause) -> Finding:
     return replace(found, finding_id=change.change_id)
 
 
-def _job_id(evidence: Evidence, label: str | None) -> str | None:
-    if label is None:
-        return None
-    return next((job.job_id for run in reversed(evidence.runs) for job in run.jobs if job.name == label), label)
-
-
 def _makespan_s(evidence: Evidence, changes: Sequence[Change]) -> float | None:
     """Of the pipeline's own series where it changed; otherwise the most that one part of it adds on the path."""
     timed = [one for one in changes if one.measure in (Measure.DURATION, Measure.QUEUE)]
@@ -81,7 +75,7 @@ def _makespan_s(evidence: Evidence, changes: Sequence[Change]) -> float | None:
     parts = [
         (one.point.after - one.point.before)
         * evidence.on_path_ratio(
-            _job_id(evidence, one.subject.job), one.subject.step, queue=one.measure is Measure.QUEUE
+            evidence.job_id_of(one.subject.job), one.subject.step, queue=one.measure is Measure.QUEUE
         )
         for one in timed
     ]
@@ -95,7 +89,7 @@ def _usd_per_month(evidence: Evidence, changes: Sequence[Change]) -> float | Non
     usd = [
         (one.point.after - one.point.before) * price
         for one in counted
-        if (price := evidence.costs.usd_per_s.get(_job_id(evidence, one.subject.job) or "")) is not None
+        if (price := evidence.costs.usd_per_s.get(evidence.job_id_of(one.subject.job) or "")) is not None
     ]
     return sum(usd) * evidence.runs_per_month if usd else None
 

@@ -14,8 +14,8 @@ from makespan_cli.kept_findings import KeptFinding
 from makespan_cli.rendering.consoles import fit, fit_job_step, printable
 from makespan_model.units import format_bytes, format_duration
 
-# "-1 h 07 min" and "12,345 USD" are the widest cells; 33 of 80 columns are left for the name.
-_RANK, _KIND, _SAVED, _MONEY, _SURE = 3, 12, 12, 12, 8
+# "-1 h 07 min" and "12,345 USD" are the widest cells; 32 of 80 columns are left for the name.
+_RANK, _KIND, _SAVED, _MONEY, _SURE = 3, 13, 12, 12, 8
 _LEAST_NAME_COLUMNS = 16
 _INDENT = 3
 _LEAST_SAVED_S = 0.5

@@ -11,6 +11,7 @@ from makespan_analytics.critical_path import SegmentKind
 from makespan_analytics.path_shares import PathShare
 from makespan_analytics.pipeline_analysis import StepStanding
 from makespan_cli.rendering.consoles import fit, fit_job_step
+from makespan_cli.rendering.sparkline import sparkline
 from makespan_model.units import format_duration
 
 _OTHER_NAMES = {
@@ -18,14 +19,18 @@ _OTHER_NAMES = {
     SegmentKind.QUEUE: "queued for a runner",
     SegmentKind.WAIT: "waiting to start",
 }
-# "59 min 59 s" is the widest duration; six number columns leave 24 of 80 columns for the name.
-_WIDTHS = {"on path": 8, "median": 12, "share": 6, "slack": 12, "CPU": 12, "cores": 6}
 _LEAST_NAME_COLUMNS = 16
+_COURSE = "course"
+_COURSE_FROM, _COURSE_COLUMNS = 100, 14
+"""A console so wide has room for the course of durations, oldest run first."""
+# "59 min 59 s" is the widest duration; six number columns leave 24 of 80 columns for the name.
+_WIDTHS = {"on path": 8, "median": 12, "share": 6, "slack": 12, "CPU": 12, "cores": 6, _COURSE: _COURSE_COLUMNS}
 
 
 def print_steps(console: Console, steps: Sequence[StepStanding], *, most: int) -> None:
     """Print the steps that were on a critical path, at most `most`, and say how many are not shown."""
-    columns = ("on path", "median", "share", "slack", "CPU", "cores")
+    has_course = console.width >= _COURSE_FROM and not console.options.ascii_only
+    columns = ("on path", "median", "share", "slack", "CPU", "cores", *((_COURSE,) if has_course else ()))
     _print_header(console, "job and step", columns)
     on_path = [step for step in steps if step.share is not None]
     for step in on_path[:most]:
@@ -38,6 +43,7 @@ def print_steps(console: Console, steps: Sequence[StepStanding], *, most: int) -
             format_duration(step.slack_s),
             "?" if cpu_s is None else format_duration(cpu_s),
             "?" if cores is None else f"{cores:.1f}",
+            *((sparkline(step.profile.durations_s, _COURSE_COLUMNS - 2),) if has_course else ()),
         )
         _print_row(console, (step.profile.job_id, step.profile.name), columns, values)
     _print_hidden(console, len(on_path) - most, len(steps) - len(on_path))
