@@ -88,6 +88,15 @@ def warnings(shape: PipelineShape, observations: Observations, found: tuple[Basi
     ]
     if unsure:
         told.append(f"no recorded run tells how often their conditions hold, so these always run: {', '.join(unsure)}")
+    retried = [
+        job.name
+        for column, job in enumerate(shape.jobs)
+        if job.retries
+        and np.any(observations.failed[:, column] > 0)
+        and np.all(np.isnan(observations.failed_again[:, column]))
+    ]
+    if retried:
+        told.append(f"no recorded run tried these a second time, so a retry fails as well: {', '.join(retried)}")
     untold = [basis for basis in found if basis.left_out]
     told += [f"{basis.name}: no run has measured {', '.join(basis.left_out)}; left out" for basis in untold]
     return (*told, *shape.notes)

@@ -13,7 +13,7 @@ from makespan_analytics.change_points.detection import detect_many
 from makespan_analytics.precedence import predecessors
 from makespan_model.records import JobRun, PipelineRun, Result
 from makespan_optimizer.simulation.draws import Floats
-from makespan_optimizer.simulation.recorded_jobs import recorded_jobs
+from makespan_optimizer.simulation.recorded_jobs import recorded_jobs, retries_of
 from makespan_optimizer.simulation.shape import JobShape, PipelineShape, StartsWhen
 
 _FAILED = (Result.FAILURE, Result.ERROR, Result.TIMEOUT)
@@ -42,6 +42,7 @@ class Observations:
         level_s: (jobs,): median duration since the last change point of the job; NaN where it was never seen.
         ratio: (runs, jobs): a duration over the level of its time: what is left when changes are taken out.
         failed: (runs, jobs): 1 where it failed, 0 where it succeeded; known where `ratio` is.
+        failed_again: (runs, jobs): of a job that was tried a second time, 1 where that failed too, 0 where it passed.
         let: (runs, jobs): 1 where the job ran, 0 where its own condition kept it from running.
         delay_s: (runs, jobs): from the end of what it waited for to its start: queueing, start-up, gaps.
         tail_s: (runs,): from the end of the last job to the end of the run.
@@ -53,6 +54,7 @@ class Observations:
     level_s: Floats
     ratio: Floats
     failed: Floats
+    failed_again: Floats
     let: Floats
     delay_s: Floats
     tail_s: Floats
@@ -79,7 +81,7 @@ def observe(shape: PipelineShape, runs: Sequence[PipelineRun], composition: Comp
         (run, recorded_jobs(shape, run)) for run in runs if run.state is None and any(_ran(job) for job in run.jobs)
     ]
     size = (len(ended), len(shape.jobs))
-    duration_s, failed, let, delay_s = (np.full(size, np.nan) for _ in range(4))
+    duration_s, failed, failed_again, let, delay_s = (np.full(size, np.nan) for _ in range(5))
     tail_s = np.zeros(len(ended))
     composed = [composition is not None and composition.covers(job.job_id) for job in shape.jobs]
     # Before a job was first seen the file may not have had it; one that never was seen may have been there always.
@@ -99,6 +101,9 @@ def observe(shape: PipelineShape, runs: Sequence[PipelineRun], composition: Comp
                 told = composition.duration(run, shape.jobs[column])
             if told is not None:
                 duration_s[row, column], failed[row, column] = told
+            again = None if job is None else _duration(next(iter(retries_of(run, job.name)), None))
+            if again is not None:
+                failed_again[row, column] = again[1]
         delay_s[row] = _delays_s(shape, run, jobs)
         last_ns = max(job.end_ns for job in run.jobs)
         tail_s[row] = max(0, run.end_ns - last_ns) / 1e9
@@ -107,6 +112,7 @@ def observe(shape: PipelineShape, runs: Sequence[PipelineRun], composition: Comp
         level_s=level_s,
         ratio=ratio,
         failed=failed,
+        failed_again=failed_again,
         let=let,
         delay_s=delay_s,
         tail_s=tail_s,
@@ -170,17 +176,22 @@ def _delays_s(shape: PipelineShape, run: PipelineRun, jobs: Sequence[JobRun | No
         by_file_ns = max((ends_ns[other] for other in shape.before(column)), default=run.start_ns)
         ran = job is not None and _ran(job)
         # What did not run hands on what it had to wait for.
-        ends_ns.append(job.end_ns if job is not None and ran else by_file_ns)
+        ends_ns.append(_end_ns(run, job) if job is not None and ran else by_file_ns)
         # A job that waits for its group or for other legs has that in its delay; the simulation adds it itself.
         if job is not None and ran and shape.jobs[column].group is None:
             ready_ns = by_file_ns
             if job.needs is not None:
-                ready_ns = max((other.end_ns for other in before[job.name]), default=run.start_ns)
+                ready_ns = max((_end_ns(run, other) for other in before[job.name]), default=run.start_ns)
             found[column] = max(0, job.start_ns - ready_ns) / 1e9
     for legs in shape.legs.values():
         if shape.jobs[legs[0]].max_parallel is not None and not np.all(np.isnan(found[list(legs)])):
             found[list(legs)] = np.nanmin(found[list(legs)])
     return found
+
+
+def _end_ns(run: PipelineRun, job: JobRun) -> int:
+    """When the last attempt at a job ended."""
+    return max((job.end_ns, *(again.end_ns for again in retries_of(run, job.name))))
 
 
 def _without_changes(duration_s: Floats, failed: Floats) -> tuple[Floats, Floats]:

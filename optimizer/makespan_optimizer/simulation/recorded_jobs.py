@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
 from makespan_model.records import JobRun, PipelineRun, Result
 from makespan_optimizer.simulation.shape import JobShape, PipelineShape
 
+_RETRY = re.compile(r" \(retry \d+\)$")
 _WORST_FIRST = (
     Result.ERROR,
     Result.FAILURE,
@@ -52,8 +54,18 @@ def recorded_jobs(shape: PipelineShape, run: PipelineRun) -> list[JobRun | None]
     return found
 
 
+def retries_of(run: PipelineRun, name: str) -> tuple[JobRun, ...]:
+    """Further attempts at a job within a run, in their order; importers record them as `NAME (retry N)`."""
+    found: list[JobRun] = []
+    by_name = {job.name: job for job in run.jobs}
+    while (again := by_name.get(f"{name} (retry {len(found) + 1})")) is not None:
+        found.append(again)
+    return tuple(found)
+
+
 def _is_leg(job: JobShape, recorded: JobRun) -> bool:
-    return recorded.job_id == job.job_id or recorded.job_id in job.aliases
+    is_retry = _RETRY.search(recorded.name) is not None
+    return not is_retry and (recorded.job_id == job.job_id or recorded.job_id in job.aliases)
 
 
 def _called(job: JobShape, run: PipelineRun) -> JobRun | None:

@@ -87,35 +87,52 @@ def draw_runs(
     if unknown:
         raise InputError(f"{shape.file}: no recorded run tells how long these jobs take: {', '.join(unknown)}")
     recorded, jobs = len(observations.tail_s), len(shape.jobs)
-    kept_back = kept_back_jobs(shape, observations, assumed_s)
     attempts = 1 + max((job.retries for job in shape.jobs), default=0)
-    chooser = np.random.default_rng([seed, 0])
-    rows = chooser.integers(0, max(recorded, 1), count)
-    runs = np.ones((count, jobs), dtype=np.bool_)
-    duration_s, delay_s = np.zeros((attempts, count, jobs)), np.zeros((count, jobs))
-    fails, starts_s = np.zeros((attempts, count, jobs), dtype=np.bool_), np.zeros((count, jobs))
+    rows = np.random.default_rng([seed, 0]).integers(0, max(recorded, 1), count)
+    draws = Draws(
+        runs=np.ones((count, jobs), dtype=np.bool_),
+        duration_s=np.zeros((attempts, count, jobs)),
+        fails=np.zeros((attempts, count, jobs), dtype=np.bool_),
+        delay_s=np.zeros((count, jobs)),
+        startup_s=np.zeros((count, jobs)),
+        tail_s=observations.tail_s[rows] if recorded else np.zeros(count),
+    )
+    kept_back = kept_back_jobs(shape, observations, assumed_s)
     for column, job in enumerate(shape.jobs):
         # A generator for each job: what one of them draws moves no other.
         random = np.random.default_rng([seed, 1, crc32(job.name.encode())])
         wanted = rows if recorded >= FEWEST_JOINT_RUNS else random.integers(0, max(recorded, 1), count)
+        let = observations.let[:, column]
         if kept_back[column]:
-            runs[:, column] = False
-        elif recorded and np.any(observations.let[:, column] > 0):
-            runs[:, column] = _drawn(observations.let[:, column], wanted, random, 1.0) > 0
-        delay_s[:, column] = _drawn(_delays_s(observations, shape, column), wanted, random, 0.0)
-        starts_s[:, column] = next((startup_s[label] for label in job.labels or () if label in startup_s), 0.0)
+            draws.runs[:, column] = False
+        elif np.any(let > 0):
+            draws.runs[:, column] = _drawn(let, wanted, random, 1.0) > 0
+        draws.delay_s[:, column] = _drawn(_delays_s(observations, shape, column), wanted, random, 0.0)
+        draws.startup_s[:, column] = next((startup_s[label] for label in job.labels or () if label in startup_s), 0.0)
         fixed_s = assumption(job.name, job.job_id, assumed_s)
         if fixed_s is not None:
-            duration_s[:, :, column] = fixed_s
+            draws.duration_s[:, :, column] = fixed_s
         elif not np.isnan(observations.level_s[column]):
-            ratio = observations.ratio[:, column]
-            for attempt in range(job.retries + 1):
-                tried = wanted if not attempt else random.integers(0, recorded, count)
-                at = _places(ratio, tried, random)
-                duration_s[attempt, :, column] = ratio[at] * observations.level_s[column]
-                fails[attempt, :, column] = observations.failed[at, column] > 0
-    tail_s = observations.tail_s[rows] if recorded else np.zeros(count)
-    return within_timeouts(shape, Draws(runs, duration_s, fails, delay_s, starts_s, tail_s))
+            _draw_attempts(draws, observations, column, job.retries, wanted, random)
+    return within_timeouts(shape, draws)
+
+
+def _draw_attempts(
+    draws: Draws, observations: Observations, column: int, retries: int, wanted: Indices, random: np.random.Generator
+) -> None:
+    """Durations and failures of all attempts at a job; a second one fails as often as recorded second ones did.
+
+    Where none was recorded it fails: what broke the first attempt may break every one.
+    """
+    ratio, level_s = observations.ratio[:, column], observations.level_s[column]
+    for attempt in range(retries + 1):
+        tried = wanted if not attempt else random.integers(0, len(ratio), len(wanted))
+        at = _places(ratio, tried, random)
+        draws.duration_s[attempt, :, column] = ratio[at] * level_s
+        if not attempt:
+            draws.fails[attempt, :, column] = observations.failed[at, column] > 0
+        else:
+            draws.fails[attempt, :, column] = _drawn(observations.failed_again[:, column], wanted, random, 1.0) > 0
 
 
 def _places(values: Floats, wanted: Indices, random: np.random.Generator) -> Indices:

@@ -127,3 +127,16 @@ def test_the_jobs_of_a_called_pipeline_are_one() -> None:
     (found,) = recorded_jobs(shape, recorded)
     assert found is not None
     assert (found.duration_s, found.result) == (8, Result.FAILURE)
+
+
+def test_a_second_attempt_tells_whether_it_helped_and_when_the_job_ended() -> None:
+    tried_twice = run(
+        job("a", 0, 10, result=Result.FAILURE),
+        job("a (retry 1)", 12, 20, job_id="a"),
+        job("b", 23, 30),
+    )
+    seen = observe(AB, [tried_twice, two_jobs(10, 5)])
+    np.testing.assert_array_equal(seen.failed_again[:, 0], [0.0, np.nan])
+    assert seen.failed[:, 0].tolist() == [1, 0]
+    assert seen.delay_s[0].tolist() == [0, 3]
+    assert seen.counts == [2, 2]

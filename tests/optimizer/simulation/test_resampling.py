@@ -139,3 +139,18 @@ def test_delays_nobody_recorded_are_those_of_jobs_for_the_same_runner() -> None:
     draws = drawn(shape, runs, b=1.0, c=1.0)
     assert set(draws.delay_s[:, 1]) == {4.0}
     assert set(draws.delay_s[:, 2]) == {0.0}
+
+
+def test_a_retry_fails_as_often_as_recorded_ones_and_always_where_none_was() -> None:
+    shape = pipeline(JobShape("a", "a", retries=2))
+
+    def failing(number: int, *, again: bool) -> PipelineRun:
+        result = Result.FAILURE if number % 4 == 0 else Result.SUCCESS
+        second = job("a (retry 1)", 10, 20, job_id="a", needs=(), result=result)
+        first = job("a", 0, 10, needs=(), result=Result.FAILURE)
+        return run(first, second) if again else run(first)
+
+    draws = drawn(shape, [failing(number, again=True) for number in range(40)])
+    assert draws.fails[0].all()
+    assert draws.fails[1, :, 0].mean() == pytest.approx(0.25, abs=0.03)
+    assert drawn(shape, [failing(number, again=False) for number in range(40)]).fails.all()
