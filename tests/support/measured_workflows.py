@@ -44,7 +44,8 @@ def history(
             for step in job.steps
         )
         total_s = sum(step.duration_s for step in steps)
-        jobs.append(JobProfile(job.job_id, runs, (failures or {}).get(job.job_id, 0), total_s, 0.0, None, steps, total_s))
+        failed = (failures or {}).get(job.job_id, 0)
+        jobs.append(JobProfile(job.job_id, runs, failed, total_s, 0.0, None, steps, total_s))
     return PipelineProfile("ci", runs, sum(job.duration_s for job in jobs), tuple(jobs))
 
 
