@@ -114,7 +114,7 @@ def step_keys(root: Place, chosen: Chosen) -> pa.Table:
     def ask(connection: duckdb.DuckDBPyConnection) -> pa.Table:
         _choose_runs(connection, chosen)
         if _told_once(connection):
-            told, parameters = _told(chosen, _PLAIN_KEY_COLUMNS)
+            told, parameters = _told(connection, chosen, _PLAIN_KEY_COLUMNS)
             return connection.sql(
                 f"{wanted} ({told}) WHERE kind = '{SpanKind.STEP}'", params=parameters
             ).to_arrow_table()
@@ -173,20 +173,26 @@ def _choose_runs(connection: duckdb.DuckDBPyConnection, chosen: Chosen) -> None:
 
 def _choose_rows(connection: duckdb.DuckDBPyConnection, chosen: Chosen, columns: Sequence[str]) -> None:
     """Table `told`: the spans of the chosen runs, each once, with the number of its run."""
-    told, parameters = _told(chosen, columns)
+    told, parameters = _told(connection, chosen, columns)
     connection.execute(f"CREATE TEMP TABLE told AS {told}", parameters)
     rename_jobs(connection, "told")
 
 
-def _told(chosen: Chosen, columns: Sequence[str]) -> tuple[str, dict[str, str | int]]:
+def _told(
+    connection: duckdb.DuckDBPyConnection, chosen: Chosen, columns: Sequence[str]
+) -> tuple[str, dict[str, str | int]]:
     """The SQL for the spans of the chosen runs, and its parameters."""
     rows, _, parameters = chosen.conditions()
     in_time = " AND start_ns >= $since_ns" if chosen.since_ns is not None else ""
     identity = ", ".join(_IDENTITY)
+    if connection.execute("SELECT 1 FROM loose_rows LIMIT 1").fetchall():
+        once = merged_rows(SPANS, columns, rows + in_time, settled=True)
+    else:
+        names = ", ".join(dict.fromkeys((*SPANS.key, *columns)))
+        once = f"SELECT {names} FROM rows WHERE {rows}{in_time}"  # noqa: S608 (values are parameters)
     sql = f"""
         SELECT * EXCLUDE ({identity}) FROM (
-            SELECT * FROM ({merged_rows(SPANS, columns, rows + in_time, settled=True)}) JOIN chosen USING ({identity})
-            WHERE {_OURS}
+            SELECT * FROM ({once}) JOIN chosen USING ({identity}) WHERE {_OURS}
         )
     """  # noqa: S608 (values are parameters)
     return sql, {name: value for name, value in parameters.items() if name != "until_ns"}
