@@ -39,7 +39,7 @@ def test_the_makespans_to_come_are_predicted_within_a_tenth_and_better_than_by_l
 ) -> None:
     judged = [
         one
-        for history in histories(RECORDED.parent)
+        for history in histories(RECORDED)
         for cut in benchmark_module.CUTS
         if (one := benchmark_module.judge(history, cut, 200, 500)) is not None
     ]
