@@ -165,7 +165,7 @@ def _only(fields: Fields, has_rules: bool, key: Place) -> Policy | None:
     found = read_policy(fields, "only")
     if found is None:
         return None if has_rules else Policy(("branches", "tags"), None, None, None, key)
-    if found.refs is None and not has_rules:
+    if found.refs is None:
         return Policy(("branches", "tags"), found.variables, found.changes, found.kubernetes, found.place)
     return found
 

@@ -117,7 +117,10 @@ class _Conversion:
         if node.tag == "!reference":
             raise self._document.error(_NO_KEYS, node.start)
         plain = not node.style and node.tag is None
-        return Text(node.value, plain, Place(self._document, node.start, node.end))
+        text = Text(node.value, plain, Place(self._document, node.start, node.end))
+        if text.is_date:
+            raise self._document.error(f"{node.value} is a date, which GitLab refuses: quote it", node.start)
+        return text
 
     def _sequence(self, node: Sequence) -> tuple[Value, int, int]:
         parts = [self._value(item) for item in node.items]

@@ -9,15 +9,16 @@ from dataclasses import dataclass, field
 from makespan_model.errors import WorkflowError
 from makespan_optimizer.yaml.nodes import Document
 
-# Words of YAML 1.1, which GitLab's reader (Ruby's Psych) knows in these spellings only.
-_TRUE = frozenset({"yes", "true", "on", "Yes", "True", "On", "YES", "TRUE", "ON"})
-_FALSE = frozenset({"no", "false", "off", "No", "False", "Off", "NO", "FALSE", "OFF"})
-_NULL = frozenset({"", "~", "null", "Null", "NULL"})
+# Words of YAML 1.1 in any case, as GitLab's reader (Ruby's Psych) knows them.
+_TRUE = frozenset({"yes", "true", "on"})
+_FALSE = frozenset({"no", "false", "off"})
+_NULL = frozenset({"", "~", "null"})
 _DECIMAL = re.compile(r"[-+]?(?:0|[1-9](?:[0-9]|,[0-9]|_[0-9])*)")
 _OCTAL = re.compile(r"[-+]?0[0-7_,]+")
 _HEXADECIMAL = re.compile(r"[-+]?0x[0-9a-fA-F_,]+")
 _BINARY = re.compile(r"[-+]?0b[01_,]+")
 _FLOAT = re.compile(r"[-+]?(?:[0-9][0-9_,]*)?\.[0-9]*(?:[eE][-+][0-9]+)?")
+_DATE = re.compile(r"\d{4}-(?:1[012]|0\d|\d)-(?:[12]\d|3[01]|0\d|\d)")
 _SEXAGESIMAL = re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9]){1,2}")
 
 
@@ -68,14 +69,18 @@ class Text:
     @property
     def is_null(self) -> bool:
         """Whether this is null."""
-        return self.plain and self.written in _NULL
+        return self.plain and self.written.lower() in _NULL
 
     @property
     def boolean(self) -> bool | None:
         """The boolean GitLab reads; None for anything else."""
-        if not self.plain:
-            return None
-        return True if self.written in _TRUE else False if self.written in _FALSE else None
+        word = self.written.lower() if self.plain else ""
+        return True if word in _TRUE else False if word in _FALSE else None
+
+    @property
+    def is_date(self) -> bool:
+        """Whether this is a bare date, which GitLab refuses."""
+        return self.plain and _DATE.fullmatch(self.written) is not None
 
     @property
     def integer(self) -> int | None:
@@ -90,7 +95,7 @@ class Text:
         """
         if not self.plain:
             return self.written
-        if self.written in _NULL:
+        if self.is_null:
             return ""
         if self.boolean is not None:
             return "true" if self.boolean else "false"
@@ -223,16 +228,16 @@ def _integer(text: str) -> int | None:
     if _BINARY.fullmatch(text):
         return int(digits, 2) if digits[-1:] != "b" else None
     if _SEXAGESIMAL.fullmatch(text):
-        total = 0
-        for part in digits.lstrip("-+").split(":"):
-            total = total * 60 + int(part)
-        return -total if text.startswith("-") else total
+        # Psych's own arithmetic: `1:30` is one hour and a half in seconds, not 90.
+        return sum(int(part) * weight for part, weight in zip(digits.split(":"), (3600, 60, 1), strict=False))
     return None
 
 
 def _float_text(text: str) -> str:
+    """A float as Ruby writes it: `1.0e+20` where Python has `1e+20`."""
     digits = text.replace("_", "").replace(",", "")
     try:
-        return repr(float(digits))
+        mantissa, exponent, power = repr(float(digits)).partition("e")
     except ValueError:
         return text
+    return f"{mantissa}{'' if '.' in mantissa or not exponent else '.0'}{exponent}{power}"

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from makespan_model.errors import WorkflowError
-from makespan_optimizer.yaml.data import changed, value_of
+from makespan_optimizer.yaml.data import Value, changed, value_of
 from makespan_optimizer.yaml.edits import Edit
 from makespan_optimizer.yaml.layout import EditError
 from makespan_optimizer.yaml.nodes import Document
-from makespan_optimizer.yaml.reading import parse_document
+from makespan_optimizer.yaml.reading import parse_document, parse_documents
+
+# A header and what it heads, as GitLab has it; no CI system reads more documents of one file.
+_MAX_DOCUMENTS = 2
+_SEPARATOR = re.compile(r"(?m)^---(?:\s|$)")
 
 
 class EditConflictError(EditError):
@@ -27,14 +32,34 @@ def apply_edits(document: Document, edits: Sequence[Edit]) -> Document:
         EditError: The result does not parse, or its value differs from what the edits say.
     """
     text = splice(document, edits)
+    others, index = _siblings(document)
     try:
-        after = parse_document(text, file=document.file)
+        parsed = _documents(text, document.file, len(others) + 1)
     except WorkflowError as error:
         raise EditError(f"an edit would break the file: {error}") from error
     expected = changed(value_of(document.root), [change for edit in edits for change in edit.changes])
-    if value_of(after.root) != expected:
+    values = [value_of(each.root) for each in parsed]
+    if values != [*others[:index], expected, *others[index:]]:
         raise EditError(f"{document.file}: an edit would change more than it should")
-    return after
+    return parsed[index]
+
+
+def _siblings(document: Document) -> tuple[list[Value], int]:
+    """The values of the other YAML documents in the file, and how many of them lie before this one."""
+    if _SEPARATOR.search(document.text) is None:
+        return [], 0
+    found = _documents(document.text, document.file, _MAX_DOCUMENTS)
+    own = next((index for index, each in enumerate(found) if _start(each) == _start(document)), 0)
+    return [value_of(each.root) for index, each in enumerate(found) if index != own], own
+
+
+def _documents(text: str, file: str, limit: int) -> tuple[Document, ...]:
+    """Those of a file; of one document, the cached parse."""
+    return (parse_document(text, file=file),) if limit == 1 else parse_documents(text, file=file, limit=limit)
+
+
+def _start(document: Document) -> int:
+    return -1 if document.root is None else document.root.start
 
 
 def splice(document: Document, edits: Sequence[Edit]) -> str:

@@ -30,6 +30,7 @@ _TRUE_REASONS = re.compile(
 # Files beside configurations that are none themselves: settings of other tools, templates to be filled in.
 _NO_CONFIGURATION = re.compile(
     r"'.*' is neither a known key nor a job: .*|'parallel' of job '.*' has no 'matrix' with a row"
+    r"|[\d-]+ is a date, which GitLab refuses: quote it"
     r"|'PYTHON_VERSION' of a row of the matrix in 'parallel' of job 'build_base_venvs' must be a list of texts"
 )
 

@@ -9,7 +9,7 @@ from makespan_optimizer.yaml.data import value_of
 from makespan_optimizer.yaml.edits import Edit, append_entries, insert_items, remove_entry, remove_item, replace_value
 from makespan_optimizer.yaml.layout import EditError
 from makespan_optimizer.yaml.nodes import Document
-from makespan_optimizer.yaml.reading import parse_document
+from makespan_optimizer.yaml.reading import parse_document, parse_documents
 from makespan_optimizer.yaml.splices import EditConflictError, apply_edits
 
 STEPS = """\
@@ -205,3 +205,21 @@ def test_an_independent_editor_reads_the_same_items_after_a_removal(text: str) -
     other = yaml_edit.Document.parse(after.text.removeprefix("\ufeff"))
     found = after.root.get("steps")  # type: ignore[union-attr]
     assert len(other.to_python()["steps"]) == len(found.items)  # type: ignore[union-attr]
+
+
+HEADED = "spec: {inputs: {x: {default: 1}}}\n---\nj:\n  script:\n    - a # first\n    - b\n"
+
+
+def test_a_document_after_a_header_is_edited_in_place() -> None:
+    header, content = parse_documents(HEADED, file="f.yml", limit=2)
+    after = apply_edits(content, [remove_item(content, ("j", "script"), 1)])
+    assert after.text == HEADED.replace("    - b\n", "")
+    assert value_of(after.root) != value_of(content.root)
+    assert apply_edits(header, []).text == HEADED
+    assert value_of(apply_edits(header, []).root) == value_of(header.root)
+
+
+def test_an_edit_that_would_reach_into_another_document_is_refused() -> None:
+    _, content = parse_documents(HEADED, file="f.yml", limit=2)
+    with pytest.raises(EditError, match="more than it should"):
+        apply_edits(content, [Edit(HEADED.index("1"), HEADED.index("1") + 1, "2", ())])
