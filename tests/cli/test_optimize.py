@@ -150,3 +150,15 @@ def test_expressions_that_github_would_refuse_are_told_with_their_place(
     assert main(["optimize", "ci.yml", "--json"]) == 0
     (fault,) = json.loads(capsys.readouterr().out)["faults"]
     assert (fault["line"], fault["column"]) == (16, 23)
+
+
+def test_keys_that_are_not_understood_are_told_with_the_nearest_known_one(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file.write_text(TWICE.replace("    needs: test", "    need: test"))
+    assert main(["optimize", "ci.yml"]) == 0
+    told = "ci.yml:13:5: job 'docs' has a key 'need' that is not understood (did you mean 'needs'?)"
+    assert told in capsys.readouterr().out
+    assert main(["optimize", "ci.yml", "--json"]) == 0
+    (key,) = json.loads(capsys.readouterr().out)["not_understood"]
+    assert (key["line"], key["column"]) == (13, 5)

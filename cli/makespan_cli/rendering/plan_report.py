@@ -39,6 +39,7 @@ class PlanReport:
         history: Where the evidence came from, one sentence.
         written: Whether the file was replaced.
         faults: What GitHub would refuse in the expressions of the file as it was.
+        not_understood: Keys of the file that nothing is known of.
     """
 
     plan: Plan
@@ -47,6 +48,7 @@ class PlanReport:
     forecast: Forecast | None
     written: bool
     faults: tuple[WorkflowError, ...] = ()
+    not_understood: tuple[WorkflowError, ...] = ()
 
 
 def print_report(console: Console, report: PlanReport, *, with_diff: bool) -> None:
@@ -56,6 +58,8 @@ def print_report(console: Console, report: PlanReport, *, with_diff: bool) -> No
     console.print(Text(report.history, style="dim"), soft_wrap=True)
     for fault in report.faults:
         console.print(Text(f"GitHub would refuse {fault}", style="red"), soft_wrap=True)
+    for key in report.not_understood:
+        console.print(Text(f"{key}", style="yellow"), soft_wrap=True)
     for applied in plan.applied:
         _print_finding(console, file, applied.line, applied.finding)
     if not plan.applied:
@@ -95,7 +99,8 @@ def report_as_json(report: PlanReport) -> dict[str, Any]:
         "evidence": report.level,
         "history": report.history,
         "findings": findings,
-        "faults": [{"line": fault.line, "column": fault.column, "message": fault.what} for fault in report.faults],
+        "faults": [_placed(fault) for fault in report.faults],
+        "not_understood": [_placed(key) for key in report.not_understood],
         "changed": plan.changed,
         "verified": {"checks": list(plan.checks), "notes": list(plan.lint.notes)},
         "predicted": None
@@ -110,6 +115,10 @@ def report_as_json(report: PlanReport) -> dict[str, Any]:
         "output": plan.after.text,
         "written": report.written,
     }
+
+
+def _placed(error: WorkflowError) -> dict[str, Any]:
+    return {"line": error.line, "column": error.column, "message": error.what}
 
 
 def _print_finding(console: Console, file: str, line: int, finding: Finding) -> None:

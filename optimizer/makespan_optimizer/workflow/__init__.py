@@ -11,6 +11,7 @@ __all__ = [
     "fields",
     "matrix",
     "model",
+    "other_keys",
     "permissions",
     "places",
     "reading",

@@ -17,7 +17,7 @@ class Concurrency:
 
     Attributes:
         canonical: Equal for equal values, whatever their style.
-        group: With its expressions; None where the key is missing.
+        group: With its expressions; None where nothing is written below the key.
         cancel_in_progress: Whether a newcomer cancels what runs; UNKNOWN where an expression decides.
         queue: `single` (one may wait; a newcomer takes its place) or `max`, as written.
         others: Keys without a field here.
@@ -32,7 +32,11 @@ class Concurrency:
 
 
 def read_concurrency(fields: Fields) -> Concurrency | None:
-    """Read `concurrency`, a name or a mapping."""
+    """Read `concurrency`, a name or a mapping.
+
+    Raises:
+        WorkflowError: No group is named.
+    """
     node, canonical = fields.value("concurrency"), fields.canonical("concurrency")
     if node is None or canonical is None:
         return None
@@ -42,6 +46,8 @@ def read_concurrency(fields: Fields) -> Concurrency | None:
         return Concurrency(canonical, group, cancel_in_progress=False, queue=None, others=(), span=place)
     inner = fields.mapping("concurrency")
     assert inner is not None
+    if "group" not in inner:
+        raise fields.document.error(f"'concurrency' of {fields.what} has no 'group'", node.start)
     return Concurrency(
         canonical=canonical,
         group=inner.text("group"),

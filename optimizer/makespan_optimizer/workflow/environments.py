@@ -17,7 +17,7 @@ class DeploymentEnvironment:
 
     Attributes:
         canonical: Equal for equal values, whatever their style.
-        name: With its expressions; None where it is not written.
+        name: With its expressions; None where nothing is written below the key.
         url: Of the deployment, with its expressions.
         records_deployment: Whether GitHub makes a deployment of the job (`deployment: false` uses the environment's
             secrets and approvals alone).
@@ -33,7 +33,11 @@ class DeploymentEnvironment:
 
 
 def read_environment(fields: Fields) -> DeploymentEnvironment | None:
-    """Read `environment`, a name or a mapping."""
+    """Read `environment`, a name or a mapping.
+
+    Raises:
+        WorkflowError: No environment is named.
+    """
     node, canonical = fields.value("environment"), fields.canonical("environment")
     if node is None or canonical is None:
         return None
@@ -43,6 +47,8 @@ def read_environment(fields: Fields) -> DeploymentEnvironment | None:
         return DeploymentEnvironment(canonical, name, None, records_deployment=True, others=(), span=place)
     inner = fields.mapping("environment")
     assert inner is not None
+    if "name" not in inner:
+        raise fields.document.error(f"'environment' of {fields.what} has no 'name'", node.start)
     return DeploymentEnvironment(
         canonical=canonical,
         name=inner.text("name"),

@@ -38,7 +38,7 @@ class Fields:
     def others(self, known: Collection[str]) -> tuple[OtherKey, ...]:
         """The entries whose keys are not among `known`."""
         return tuple(
-            OtherKey(name, Span(entry.key.start, entry.value.end, *self.document.place(entry.key.start)), entry.value)
+            OtherKey(name, self.what, tuple(known), _entry_span(self.document, entry), entry.value)
             for name, entry in self._entries.items()
             if name not in known
         )
@@ -65,11 +65,7 @@ class Fields:
         target = resolved(node)
         if isinstance(target, Mapping):
             what = f"{key!r} of {self.what}"
-            return tuple(
-                (entry.key.value, canonical(entry.value) if not _is_scalar(entry.value) else _plain(entry.value))
-                for entry in merged_entries(target)
-                if _known(self.document, entry, what)
-            )
+            return tuple(_pair(self.document, entry, what) for entry in merged_entries(target))
         if isinstance(target, Scalar) and target.is_null:
             return ()
         if isinstance(target, Scalar) and "${{" in target.value:
@@ -142,16 +138,11 @@ def _plain_data(node: AnyNode, aliases: int) -> object:
     return [_plain_data(item, aliases) for item in target.items]
 
 
-def _is_scalar(node: AnyNode) -> bool:
-    return isinstance(resolved(node), Scalar)
+def _entry_span(document: Document, entry: Entry) -> Span:
+    return Span(entry.key.start, entry.value.end, *document.place(entry.key.start))
 
 
-def _plain(node: AnyNode) -> str:
-    target = resolved(node)
-    return "" if not isinstance(target, Scalar) or target.is_null else target.value
-
-
-def _known(document: Document, entry: Entry, what: str) -> bool:
+def _pair(document: Document, entry: Entry, what: str) -> tuple[str, str]:
     if not entry.key.value:
         raise document.error(f"an empty key in {what}", entry.key.start)
-    return True
+    return entry.key.value, scalar_text(document, entry.value, f"{entry.key.value!r} in {what}") or ""

@@ -25,9 +25,13 @@ class OtherKey:
     """A key that this model has no field for: kept, so that nobody takes what is not understood for absent.
 
     Attributes:
+        owner: What has the key, for messages.
+        known: Keys that the model has fields for there.
         span: The key and its value.
     """
 
     name: str
-    span: Span
+    owner: str = field(compare=False)
+    known: tuple[str, ...] = field(repr=False, compare=False)
+    span: Span = field(compare=False)
     value: AnyNode = field(repr=False, compare=False)

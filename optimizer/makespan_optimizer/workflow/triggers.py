@@ -135,11 +135,15 @@ def _trigger(document: Document, entry: Entry) -> Trigger:
     fields = Fields(document, target, f"event {event!r}")
     interface = ("inputs", "secrets", "outputs") if event == "workflow_call" else ("inputs",)
     reads_interface = event in ("workflow_call", "workflow_dispatch")
+    inputs = read_inputs(fields) if reads_interface else ()
+    for one in inputs if event == "workflow_call" else ():
+        if one.kind is None:
+            raise document.error(f"input {one.name!r} of 'workflow_call' has no 'type'", one.span.start)
     return Trigger(
         event=event,
         filters=tuple(_filter(fields, name) for name in FILTERS if name in fields),
         schedules=(),
-        inputs=read_inputs(fields) if reads_interface else (),
+        inputs=inputs,
         secrets=_secrets(fields) if event == "workflow_call" else (),
         outputs=read_outputs(fields) if event == "workflow_call" else (),
         others=fields.others((*FILTERS, *(interface if reads_interface else ()))),

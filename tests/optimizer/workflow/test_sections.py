@@ -5,6 +5,7 @@ import pytest
 from makespan_model.errors import WorkflowError
 from makespan_optimizer.expressions.values import UNKNOWN
 from makespan_optimizer.workflow.model import Job, Workflow
+from makespan_optimizer.workflow.other_keys import other_keys
 from support.measured_workflows import workflow
 
 _JOBS = "jobs: {a: {runs-on: x, steps: [{run: x}]}}\n"
@@ -195,11 +196,36 @@ def test_keys_that_are_not_understood_are_kept_with_their_place() -> None:
     assert [(key.name, key.span.line) for key in read.jobs[0].steps[0].others] == [("later", 9)]
 
 
+def test_all_keys_that_are_not_understood_are_listed_in_the_order_of_the_file() -> None:
+    text = """\
+on: {push: {odd: 1}, workflow_dispatch: {inputs: {i: {odd: 2}}}}
+concurrency: {group: g, odd: 3}
+jobs:
+  a:
+    runs-on: {group: g, odd: 4}
+    strategy: {odd: 5}
+    container: {image: i, odd: 6}
+    services: {s: {image: i, odd: 7}}
+    environment: {name: e, odd: 8}
+    concurrency: {group: g, odd: 9}
+    odd: 10
+    steps: [{run: x, odd: 11}, {parallel: [{run: x, odd: 12}]}]
+odd: 13
+"""
+    found = other_keys(workflow(text))
+    assert [(key.name, text[key.span.start : key.span.end]) for key in found] == [
+        ("odd", f"odd: {number}") for number in range(1, 14)
+    ]
+
+
 @pytest.mark.parametrize(
     ("section", "message"),
     [
         ("on: {push: main}", "ci.yml:1:12: event 'push' must be a mapping of its filters"),
         ("on: {schedule: [{}]}", "ci.yml:1:17: an item of 'schedule' has no 'cron'"),
+        ("concurrency: {cancel-in-progress: true}", "ci.yml:1:14: 'concurrency' of the workflow has no 'group'"),
+        ("env: {A: [b]}", "ci.yml:1:10: 'A' in 'env' of the workflow must be a single value, not a sequence"),
+        ("on: {workflow_call: {inputs: {a: {}}}}", "ci.yml:1:31: input 'a' of 'workflow_call' has no 'type'"),
         ("permissions: all", "ci.yml:1:14: 'permissions' of the workflow must be a mapping, read-all or write-all"),
         (
             "permissions: {a: wirte}",
