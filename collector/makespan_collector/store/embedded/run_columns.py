@@ -6,8 +6,7 @@ columns, at a fifth of the cost; all others go through `assembly`, which the res
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from enum import StrEnum
+from collections.abc import Iterator, Sequence
 from itertools import repeat
 from typing import Any
 
@@ -18,33 +17,27 @@ import pyarrow.compute as pc
 
 from makespan_collector.store.assembly import assemble_runs
 from makespan_collector.store.clock_skew import aligned
+from makespan_collector.store.embedded.record_columns import Columns, made_of
 from makespan_collector.store.rows import PROVIDER_SOURCES, SpanKind
-from makespan_model.executable_usage import parse_executables
 from makespan_model.identity import RunIdentity
-from makespan_model.records import (
-    CacheOutcome,
-    JobRun,
-    MemoryPeakSource,
-    PipelineRun,
-    PressureSource,
-    Result,
-    RunState,
-    StepKind,
-    StepRun,
-    Usage,
-)
+from makespan_model.records import JobRun, PipelineRun, RunState, StepRun, Usage
 
 _Bools = npt.NDArray[np.bool_]
 _Integers = npt.NDArray[np.int64]
 _USAGE = tuple(Usage.__dataclass_fields__)
-_WORDS: dict[str, type[StrEnum]] = {
-    "result": Result,
-    "state": RunState,
-    "step_kind": StepKind,
-    "cache_outcome": CacheOutcome,
-    "memory_peak_source": MemoryPeakSource,
-    "pressure_source": PressureSource,
-}
+_OF_RUNS = (
+    *("run", "provider", "repository", "run_id", "attempt", "pipeline", "result", "start_ns", "end_ns"),
+    *("ref", "commit", "url", "state"),
+)
+_OF_JOBS = (
+    *("run", "job_name", "job_id", "result", "start_ns", "end_ns", "needs", "queued_ns", "worker", "runner_labels"),
+    *("state", "url", "source"),
+)
+_OF_JOBS_STEPS = ("job_name", "start_ns", "end_ns", "source", "state")
+_OF_STEPS = (
+    *("run", "job_name", "step_path", "name", "result", "start_ns", "end_ns", "step_kind", "step_index"),
+    *("exit_code", "cache_outcome", *_USAGE),
+)
 
 
 def runs_from_columns(rows: pa.Table, *, now_ns: int) -> dict[int, PipelineRun]:
@@ -58,9 +51,10 @@ def runs_from_columns(rows: pa.Table, *, now_ns: int) -> dict[int, PipelineRun]:
         return {}
     numbers = rows["run"].to_numpy()
     is_plain = _plain_runs(rows, numbers)[numbers]
+    if is_plain.all():
+        return dict(_plain(rows))
     found = dict(_plain(rows.filter(pa.array(is_plain)))) if is_plain.any() else {}
-    if not is_plain.all():
-        found |= _judged(rows.filter(pa.array(~is_plain)), now_ns)
+    found |= _judged(rows.filter(pa.array(~is_plain)), now_ns)
     return found
 
 
@@ -115,16 +109,13 @@ def _codes(column: pa.ChunkedArray) -> _Integers:
 
 
 def _plain(rows: pa.Table) -> Iterator[tuple[int, PipelineRun]]:
-    kinds = rows["kind"]
-    jobs = _jobs(rows.filter(pc.equal(kinds, SpanKind.JOB)), _steps(rows.filter(pc.equal(kinds, SpanKind.STEP))))
-    heads = _Columns(rows.filter(pc.equal(kinds, SpanKind.RUN)))
-    told = _Columns(rows)
-    known = {name: _first_known(told["run"], told[name]) for name in ("event", "actor", "change")}
-    # Of what its own span says, the rest of a run adds only what that does not know.
-    known |= {
-        name: _first_known(told["run"], told[name]) | _first_known(heads["run"], heads[name])
-        for name in ("ref", "commit")
-    }
+    jobs = _jobs(_of_kind(rows, SpanKind.JOB, _OF_JOBS), _steps(_of_kind(rows, SpanKind.STEP, _OF_STEPS)))
+    heads = Columns(_of_kind(rows, SpanKind.RUN, _OF_RUNS))
+    known = {name: _first_known(rows, name) for name in ("event", "actor", "change")}
+    for name in ("ref", "commit"):
+        # Of what its own span says, the rest of a run adds only what that does not know.
+        told = {number: value for number, value in zip(heads["run"], heads[name], strict=True) if value is not None}
+        known[name] = told if len(told) == len(heads["run"]) else _first_known(rows, name) | told
     identities = map(RunIdentity, heads["provider"], heads["repository"], heads["run_id"], heads["attempt"])
     for row, (number, identity) in enumerate(zip(heads["run"], identities, strict=True)):
         own = jobs.get(number, ())
@@ -148,105 +139,87 @@ def _plain(rows: pa.Table) -> Iterator[tuple[int, PipelineRun]]:
         )
 
 
-def _first_known(numbers: Sequence[int], values: Sequence[Any]) -> dict[int, Any]:
-    """By number of the run the first of its values that is known."""
+def _of_kind(rows: pa.Table, kind: SpanKind, columns: Sequence[str]) -> pa.Table:
+    return rows.select(columns).filter(pc.equal(rows["kind"], kind))
+
+
+def _first_known(rows: pa.Table, name: str) -> dict[int, Any]:
+    """By number of the run the first value of a column that is known."""
+    told = Columns(rows.select(("run", name)).filter(pc.is_valid(rows[name])))
     # The later ones first, so that the first one stays.
-    told = zip(reversed(numbers), reversed(values), strict=True)
-    return {number: value for number, value in told if value is not None}
+    return dict(zip(reversed(told["run"]), reversed(told[name]), strict=True))
 
 
 def _steps(rows: pa.Table) -> dict[tuple[int, str], list[StepRun]]:
     """The steps of every job by number of the run and name of the job, in no order."""
-    columns = _Columns(rows)
-    usages = map(Usage, *(columns[name] for name in _USAGE))
-    built = map(
+    columns = Columns(rows)
+    usages = made_of(Usage, {name: columns[name] for name in _USAGE}, rows.num_rows)
+    built = made_of(
         StepRun,
-        columns["step_path"],
-        columns["name"],
-        columns["result"],
-        columns["start_ns"],
-        columns["end_ns"],
-        columns["step_kind"],
-        columns["step_index"],
-        columns["exit_code"],
-        usages,
-        columns["cache_outcome"],
+        {
+            "path": columns["step_path"],
+            "name": columns["name"],
+            "result": columns["result"],
+            "start_ns": columns["start_ns"],
+            "end_ns": columns["end_ns"],
+            "kind": columns["step_kind"],
+            "index": columns["step_index"],
+            "exit_code": columns["exit_code"],
+            "usage": usages,
+            "cache_outcome": columns["cache_outcome"],
+        },
+        rows.num_rows,
     )
+    for step in built if _has_odd_times(rows) else ():
+        step.__post_init__()  # Raises for the odd one.
     found: dict[tuple[int, str], list[StepRun]] = {}
     for key, step in zip(zip(columns["run"], columns["job_name"], strict=True), built, strict=True):
         found.setdefault(key, []).append(step)
     return found
 
 
+def _has_odd_times(rows: pa.Table) -> bool:
+    start_ns, end_ns = rows["start_ns"].to_numpy(), rows["end_ns"].to_numpy()
+    return bool(((start_ns < 0) | (end_ns < start_ns)).any())
+
+
 def _jobs(rows: pa.Table, steps: dict[tuple[int, str], list[StepRun]]) -> dict[int, list[JobRun]]:
-    columns = _Columns(rows)
+    columns = Columns(rows)
+    own = map(_in_order, columns["run"], *(columns[name] for name in _OF_JOBS_STEPS), repeat(steps))
+    built = map(
+        JobRun,
+        columns["job_name"],
+        columns["job_id"],
+        columns["result"],
+        columns["start_ns"],
+        columns["end_ns"],
+        own,
+        columns["needs"],
+        columns["queued_ns"],
+        columns["worker"],
+        columns["runner_labels"],
+        columns["state"],
+        columns["url"],
+    )
     found: dict[int, list[JobRun]] = {}
-    times = zip(columns["start_ns"], columns["end_ns"], strict=True)
-    for row, (number, name, (start_ns, end_ns)) in enumerate(
-        zip(columns["run"], columns["job_name"], times, strict=True)
-    ):
-        own: Sequence[StepRun] = steps.get((number, name), ())
-        if len(own) > 1:
-            own = sorted(own, key=lambda step: (step.start_ns, step.index or 0, step.path))
-        if own and columns["source"][row] in PROVIDER_SOURCES and columns["state"][row] is None:
-            own = aligned(own, start_ns, end_ns)
-        found.setdefault(number, []).append(
-            JobRun(
-                name=name,
-                job_id=columns["job_id"][row],
-                result=columns["result"][row],
-                start_ns=start_ns,
-                end_ns=end_ns,
-                steps=tuple(own),
-                needs=columns["needs"][row],
-                queued_ns=columns["queued_ns"][row],
-                worker=columns["worker"][row],
-                runner_labels=columns["runner_labels"][row],
-                state=columns["state"][row],
-                url=columns["url"][row],
-            )
-        )
+    for number, job in zip(columns["run"], built, strict=True):
+        found.setdefault(number, []).append(job)
     return found
 
 
-class _Columns:
-    """Columns of a table as lists of what records hold, each made when it is first asked for."""
-
-    def __init__(self, rows: pa.Table) -> None:
-        self._rows = rows
-        self._made: dict[str, Sequence[Any]] = {}
-
-    def __getitem__(self, name: str) -> Sequence[Any]:
-        if name not in self._made:
-            self._made[name] = _values(name, self._rows[name].combine_chunks())
-        return self._made[name]
-
-
-def _values(name: str, column: pa.Array) -> Sequence[Any]:
-    if column.null_count == len(column):
-        return list(repeat(() if name == "executables" else None, len(column)))
-    if pa.types.is_string(column.type):
-        return _texts(column, _reading(name), () if name == "executables" else None)
-    if pa.types.is_list(column.type):
-        tuples: dict[tuple[str, ...], tuple[str, ...]] = {}
-        values = (None if value is None else tuple(value) for value in column.to_pylist())
-        return [None if value is None else tuples.setdefault(value, value) for value in values]
-    if not column.null_count:
-        return list(column.to_numpy(zero_copy_only=False).tolist())
-    known = column.is_valid().to_numpy(zero_copy_only=False).tolist()
-    numbers = column.fill_null(0).to_numpy(zero_copy_only=False).tolist()
-    return [number if is_known else None for number, is_known in zip(numbers, known, strict=True)]
-
-
-def _reading(name: str) -> Callable[[str], Any]:
-    if name == "executables":
-        return parse_executables
-    return _WORDS.get(name, str)
-
-
-def _texts(column: pa.Array, read: Callable[[str], Any], missing: Any) -> list[Any]:
-    """Texts read once each, however often they occur."""
-    encoded = column.dictionary_encode()
-    words = [*(read(word) for word in encoded.dictionary.to_pylist()), missing]
-    places = encoded.indices.fill_null(len(words) - 1).to_numpy(zero_copy_only=False).tolist()
-    return [words[place] for place in places]
+def _in_order(
+    number: int,
+    name: str,
+    start_ns: int,
+    end_ns: int,
+    source: str | None,
+    state: RunState | None,
+    steps: dict[tuple[int, str], list[StepRun]],
+) -> tuple[StepRun, ...]:
+    """The steps of a job as `assembly` puts them, by the provider's clock where it is the provider's job."""
+    own: Sequence[StepRun] = steps.get((number, name), ())
+    if len(own) > 1:
+        own = sorted(own, key=lambda step: (step.start_ns, step.index or 0, step.path))
+    if own and source in PROVIDER_SOURCES and state is None:
+        own = aligned(own, start_ns, end_ns)
+    return tuple(own)
