@@ -23,6 +23,13 @@ def test_few_pipelines_are_shared_by_all_workers() -> None:
     assert len(chunks_of({("r", str(number)): 10 for number in range(16)}, workers=2)) == 8
 
 
+def test_a_repository_that_fits_is_in_one_chunk() -> None:
+    many = {(f"{number:02}", pipeline): 10 for number in range(20) for pipeline in ("ci", "cd")}
+    assert [len({key[0] for key in chunk.pipelines}) for chunk in chunks_of(many, workers=1, rows_at_once=30)] == [
+        1
+    ] * 20
+
+
 def test_a_chunk_is_called_by_its_first_and_last_pipeline() -> None:
     assert str(Chunk((("octo/a", "ci"),))) == "'ci' of octo/a"
     assert str(Chunk((("octo/a", "ci"), ("octo/b", "cd")))) == "2 pipelines, 'ci' of octo/a to 'cd' of octo/b"
