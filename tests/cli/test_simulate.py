@@ -133,6 +133,26 @@ def test_runs_that_share_one_runner_wait_and_keep_it_busy(recorded: Path, capsys
     assert shared["makespan_s"]["p50"]["value"] > alone["makespan_s"]["p50"]["value"] + 60
 
 
+def test_runners_take_as_long_to_start_as_they_did(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with open_store(recorded / "queued") as store:
+        for number in range(RUNS):
+            rows = run_rows(
+                str(number), jobs_of(number), start_ns=EPOCH + number * 600 * SECOND, needs={"test": ("build",)}
+            )
+            queued = [
+                replace(on_linux(row), queued_ns=row.start_ns - 4 * SECOND) if row.kind is SpanKind.JOB else row
+                for row in rows
+            ]
+            store.append(spans=queued)
+    pool = ["--runners", "ubuntu-latest=3"]
+    found = as_json(capsys, "ci.yml", "--store", "queued", *pool)
+    assert found["question"]["startup_s"] == {"ubuntu-latest": 4.0}
+    assert found["makespan_s"]["p50"]["value"] == pytest.approx(4 + 60 + 4 + 100)
+    without = as_json(capsys, "ci.yml", "--store", "store", *pool)
+    assert without["makespan_s"]["p50"]["value"] == pytest.approx(160)
+    assert any("too few recorded queue times" in warning for warning in without["warnings"])
+
+
 def test_recorded_arrivals_come_as_often_as_they_did(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = as_json(
         capsys, "ci.yml", "--store", "store", "--runs", 100, "--runners", "ubuntu-latest=4", "--arrivals", "recorded"

@@ -164,7 +164,8 @@ def _simulated(files: Sequence[Path], runs: Sequence[PipelineRun], question: Que
     for file, (shape, observations) in zip(files, observed, strict=True):
         outcome = simulate(shape, observations, question, longest)
         basis = bases(shape, observations, question.assumed_s)
-        found.append(SimulatedFile(str(file), outcome, basis, warnings(shape, observations, basis)))
+        told = (*_unknown_startup(question), *warnings(shape, observations, basis))
+        found.append(SimulatedFile(str(file), outcome, basis, told))
     return found
 
 
@@ -182,6 +183,14 @@ def _question(arguments: argparse.Namespace, settings: Settings, history: Workfl
         startup_s=startup_s(history.runs, runners),
         own_usd_per_hour=settings.runner_usd_per_hour,
     )
+
+
+def _unknown_startup(question: Question) -> list[str]:
+    unknown = [label for label in question.runners if label not in question.startup_s]
+    if not unknown:
+        return []
+    labels = ", ".join(unknown)
+    return [f"too few recorded queue times to tell how long runners take to start, so they start at once: {labels}"]
 
 
 def _pairs(option: str, given: Sequence[str]) -> list[tuple[str, str]]:

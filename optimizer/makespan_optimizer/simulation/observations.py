@@ -12,7 +12,7 @@ import numpy as np
 from makespan_analytics.change_points.detection import detect_many
 from makespan_analytics.precedence import predecessors
 from makespan_model.records import JobRun, PipelineRun, Result
-from makespan_optimizer.simulation.draws import Floats
+from makespan_optimizer.simulation.draws import Flags, Floats
 from makespan_optimizer.simulation.recorded_jobs import recorded_jobs, retries_of
 from makespan_optimizer.simulation.shape import JobShape, PipelineShape, StartsWhen
 
@@ -46,6 +46,8 @@ class Observations:
         let: (runs, jobs): 1 where the job ran, 0 where its own condition kept it from running.
         delay_s: (runs, jobs): from the end of what it waited for to its start: queueing, start-up, gaps.
         tail_s: (runs,): from the end of the last job to the end of the run.
+        is_whole: (runs,): whether the run went its own way from its first job on: nobody cancelled it, and it is no
+            second attempt at a few jobs.
         start_ns: Starts of the runs.
         labels: (jobs,): what the newest run says the job asked of its runner; None where no run says it.
         left_out: (jobs,): names of steps whose durations nobody knows and which the durations lack; empty for none.
@@ -58,6 +60,7 @@ class Observations:
     let: Floats
     delay_s: Floats
     tail_s: Floats
+    is_whole: Flags
     start_ns: tuple[int, ...]
     labels: tuple[tuple[str, ...] | None, ...]
     left_out: tuple[tuple[str, ...], ...] = ()
@@ -116,6 +119,7 @@ def observe(shape: PipelineShape, runs: Sequence[PipelineRun], composition: Comp
         let=let,
         delay_s=delay_s,
         tail_s=tail_s,
+        is_whole=np.array([_is_whole(run) for run, _ in ended], dtype=np.bool_),
         start_ns=tuple(run.start_ns for run, _ in ended),
         labels=_labels(shape, ended),
         left_out=() if composition is None else composition.left_out(shape),
@@ -129,6 +133,10 @@ def _duration(job: JobRun | None) -> tuple[float, bool] | None:
     return job.duration_s, job.result is not Result.SUCCESS
 
 
+def _is_whole(run: PipelineRun) -> bool:
+    return run.result is not Result.CANCELLATION and run.identity.attempt == 1
+
+
 def _ran(job: JobRun) -> bool:
     return job.result is not Result.SKIP
 
@@ -138,7 +146,7 @@ def _let(shape: PipelineShape, run: PipelineRun, jobs: Sequence[JobRun | None], 
     job, found = shape.jobs[column], jobs[column]
     if found is not None and _ran(found):
         return 1.0
-    if run.result is Result.CANCELLATION:
+    if not _is_whole(run):
         return np.nan
     if job.starts_when is StartsWhen.ALWAYS:
         return 0.0

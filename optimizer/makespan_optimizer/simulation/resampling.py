@@ -88,7 +88,7 @@ def draw_runs(
         raise InputError(f"{shape.file}: no recorded run tells how long these jobs take: {', '.join(unknown)}")
     recorded, jobs = len(observations.tail_s), len(shape.jobs)
     attempts = 1 + max((job.retries for job in shape.jobs), default=0)
-    rows = np.random.default_rng([seed, 0]).integers(0, max(recorded, 1), count)
+    rows = _rows(observations, count, np.random.default_rng([seed, 0]))
     draws = Draws(
         runs=np.ones((count, jobs), dtype=np.bool_),
         duration_s=np.zeros((attempts, count, jobs)),
@@ -115,6 +115,14 @@ def draw_runs(
         elif not np.isnan(observations.level_s[column]):
             _draw_attempts(draws, observations, column, job.retries, wanted, random)
     return within_timeouts(shape, draws)
+
+
+def _rows(observations: Observations, count: int, random: np.random.Generator) -> Indices:
+    """The recorded run behind each simulated one: a whole one, where there are enough of them."""
+    whole = np.flatnonzero(observations.is_whole)
+    chosen = whole if len(whole) >= FEWEST_JOINT_RUNS else np.arange(max(len(observations.is_whole), 1))
+    found: Indices = chosen[random.integers(0, len(chosen), count)]
+    return found
 
 
 def _draw_attempts(

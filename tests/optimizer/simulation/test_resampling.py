@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from makespan_model.errors import InputError
+from makespan_model.identity import RunIdentity
 from makespan_model.records import PipelineRun, Result
 from makespan_optimizer.simulation.draws import Draws
 from makespan_optimizer.simulation.observations import observe
@@ -154,3 +157,21 @@ def test_a_retry_fails_as_often_as_recorded_ones_and_always_where_none_was() -> 
     assert draws.fails[0].all()
     assert draws.fails[1, :, 0].mean() == pytest.approx(0.25, abs=0.03)
     assert drawn(shape, [failing(number, again=False) for number in range(40)]).fails.all()
+
+
+def test_cancelled_runs_and_second_attempts_fill_in_but_lead_no_simulated_run() -> None:
+    whole = [run(job("a", 0, 10, needs=()), job("b", 0, 20, needs=())) for _ in range(12)]
+    cancelled = replace(run(job("a", 0, 30, needs=())), result=Result.CANCELLATION)
+    again = replace(cancelled, result=Result.SUCCESS, identity=RunIdentity("plain", "octo/app", "1", attempt=2))
+    draws = drawn(SIDE_BY_SIDE, [*whole, cancelled, again])
+    assert set(draws.duration_s[0, :, 0]) == {10.0}
+    shape = pipeline(JobShape("a", "a"), JobShape("c", "c"))
+    only_cancelled = replace(run(job("c", 0, 7, needs=())), result=Result.CANCELLATION)
+    assert set(drawn(shape, [*whole, only_cancelled]).duration_s[0, :, 1]) == {7.0}
+
+
+def test_a_second_attempt_without_a_conditional_job_does_not_tell_that_it_was_kept_back() -> None:
+    shape = pipeline(JobShape("a", "a"), JobShape("b", "b", ("a",), conditional=True))
+    whole = [run(job("a", 0, 5), job("b", 5, 9, needs=("a",))) for _ in range(12)]
+    again = replace(run(job("a", 0, 5)), identity=RunIdentity("plain", "octo/app", "1", attempt=2))
+    assert drawn(shape, [*whole, *[again] * 12]).runs[:, 1].all()
