@@ -7,6 +7,7 @@ and the names of legs, which it writes without the space and `1/3` in brackets.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from makespan_model.errors import WorkflowError
 from makespan_optimizer.gitlab.events import Event
 from makespan_optimizer.gitlab.images import Image
 from makespan_optimizer.gitlab.jobs import Job
@@ -23,7 +25,9 @@ from makespan_optimizer.gitlab.reading import read_pipeline
 from makespan_optimizer.gitlab.variables import values_of
 from makespan_optimizer.repository import repository_at
 from support.ci_runners import commit_all, gitlab_ci_local
+from support.gitlab_project import CI_FILE
 
+CORPUS = Path(os.environ.get("MAKESPAN_SHARED_DATA", "/nonexistent")) / "workflows" / "gitlab"
 CONFIGURATIONS = Path(__file__).parent / "configurations"
 NAMES = sorted(path.name for path in CONFIGURATIONS.glob("*.yml"))
 pytestmark = pytest.mark.service
@@ -31,11 +35,21 @@ pytestmark = pytest.mark.service
 
 def _answer(folder: Path, name: str, *options: str) -> str:
     command = [*gitlab_ci_local(), "--file", name, *options]
-    run = subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=120
-    )
+    answer = folder.parent / "answer"
+    # Not through a pipe: it ends before a long answer has left it.
+    with answer.open("w") as output:
+        run = subprocess.run(
+            command,
+            cwd=folder,
+            stdout=output,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            timeout=120,
+        )
     assert run.returncode == 0, run.stderr
-    return run.stdout
+    return answer.read_text()
 
 
 @pytest.fixture
@@ -142,17 +156,49 @@ def _their_view(job: dict[str, object]) -> dict[str, object]:
     }
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_every_job_comes_to_the_same(folder: Path, name: str) -> None:
-    theirs = yaml.safe_load(_answer(folder, name, "--preview", "--json-schema-validation=false"))
+def _compare(folder: Path, name: str) -> int:
+    """Holds every job to gitlab-ci-local's answer; how many there are."""
+    answer = _answer(folder, name, "--preview", "--json-schema-validation=false")
+    # Warnings come first, if any.
+    theirs = yaml.safe_load(answer[answer.index("---\n") :])
     ours = _ours(folder, name)
     assert list(ours.stages) == theirs.pop("stages")
     assert values_of(ours.variables) == theirs.pop("variables", {})
-    jobs = {key: value for key, value in theirs.items() if not key.startswith(".") and isinstance(value, dict)}
-    jobs.pop("default", None)
+    others = ("default", "workflow")
+    jobs = {
+        key: value
+        for key, value in theirs.items()
+        if not key.startswith(".") and key not in others and isinstance(value, dict)
+    }
     assert {job.name for job in ours.jobs} == jobs.keys()
     for job in ours.jobs:
         assert _our_view(job) == _their_view(jobs[job.name]), job.name
+    return len(ours.jobs)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_job_comes_to_the_same(folder: Path, name: str) -> None:
+    assert _compare(folder, name) > 0
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not CORPUS.is_dir(), reason="MAKESPAN_SHARED_DATA names no folder workflows/gitlab")
+def test_every_job_of_real_configurations_comes_to_the_same(tmp_path: Path) -> None:
+    """Those that are whole: read here, and with nothing included from elsewhere."""
+    jobs = 0
+    for path in sorted(CORPUS.glob("*.gitlab-ci.yml")):
+        parts = path.with_name(path.name.removesuffix(".gitlab-ci.yml"))
+        copy = tmp_path / path.stem
+        shutil.copytree(parts, copy) if parts.is_dir() else copy.mkdir()
+        shutil.copy(path, copy / CI_FILE)
+        try:
+            if not _ours(copy, CI_FILE).is_complete:
+                continue
+        except WorkflowError:
+            continue
+        commit_all(copy, {})
+        jobs += _compare(copy, CI_FILE)
+    assert jobs > 0
 
 
 @pytest.mark.parametrize("name", NAMES)
