@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
 from makespan_analytics.what_if.contended_replay import ContendedReplay
 from makespan_analytics.what_if.replay import Floats, replayed_makespans_s, stacked_times_s
@@ -200,8 +200,13 @@ def _contended_saved_s(replay: ContendedReplay, kept: Floats) -> list[float]:
 
 def _bootstrap_interval_s(saved_s: Floats) -> tuple[Floats, Floats]:
     """Percentile bootstrap over the runs of the mean of each row (Efron and Tibshirani 1993, section 13.3)."""
-    runs = saved_s.shape[1]
-    random = np.random.default_rng(_SEED)
-    weights: npt.NDArray[np.float64] = random.multinomial(runs, np.full(runs, 1 / runs), size=_RESAMPLES) / runs
-    low, high = np.quantile(saved_s @ weights.T, _INTERVAL, axis=1)
+    low, high = np.quantile(saved_s @ _resamples(saved_s.shape[1]), _INTERVAL, axis=1)
     return low, high
+
+
+@lru_cache(maxsize=4)
+def _resamples(runs: int) -> Floats:
+    """(runs, resamples): the part that each run has in each of them; always the same, and dear to draw."""
+    random = np.random.default_rng(_SEED)
+    weights: Floats = random.multinomial(runs, np.full(runs, 1 / runs), size=_RESAMPLES).T / runs
+    return weights
