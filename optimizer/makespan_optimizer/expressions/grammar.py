@@ -111,7 +111,7 @@ def parse_expression(text: str, available: Availability | None = None) -> Expres
 @lru_cache(maxsize=8192)
 def _parse(text: str) -> Expression | ExpressionError:
     # GitHub counts UTF-16 units.
-    if len(text) + sum(character > "\uffff" for character in text) > MAX_LENGTH:
+    if len(text) > MAX_LENGTH or len(text) + sum(character > "\uffff" for character in text) > MAX_LENGTH:
         return ExpressionError(f"the expression is longer than {MAX_LENGTH} characters", 0)
     if not text.strip():
         return ExpressionError("an expression was expected", 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,6 +12,7 @@ from makespan_optimizer.expressions.grammar import ExpressionError, parse_expres
 from makespan_optimizer.expressions.tree import Call, Expression, Literal
 
 OPEN, CLOSE = "${{", "}}"
+_QUOTE_OR_CLOSE = re.compile(r"'|\}\}")
 # What JavaScript's `trim` takes off (ECMA-262, WhiteSpace and LineTerminator); Python's `strip` differs.
 WHITE_SPACE = "\t\n\v\f\r \u00a0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(map(chr, range(0x2000, 0x200B)))
 
@@ -125,10 +127,9 @@ def _parts(text: str) -> Iterator[str | Embedded]:
 
 def _close(text: str, position: int) -> int | None:
     quoted = False
-    while position < len(text):
-        if text[position] == "'":
+    for match in _QUOTE_OR_CLOSE.finditer(text, position):
+        if match[0] == "'":
             quoted = not quoted
-        elif not quoted and text.startswith(CLOSE, position):
-            return position
-        position += 1
+        elif not quoted:
+            return match.start()
     return None

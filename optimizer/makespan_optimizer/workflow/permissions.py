@@ -8,8 +8,34 @@ from typing import Literal
 
 from makespan_model.matching import did_you_mean
 from makespan_optimizer.workflow.fields import Fields, scalar_text, span
-from makespan_optimizer.workflow.places import Span
+from makespan_optimizer.workflow.places import OtherKey, Span
 from makespan_optimizer.yaml.nodes import Scalar, resolved
+
+SCOPES = frozenset(
+    {
+        "actions",
+        "artifact-metadata",
+        "attestations",
+        "checks",
+        "code-quality",
+        "contents",
+        "copilot-requests",
+        "deployments",
+        "discussions",
+        "drives",
+        "id-token",
+        "issues",
+        "models",
+        "packages",
+        "pages",
+        "pull-requests",
+        "repository-projects",
+        "security-events",
+        "statuses",
+        "vulnerability-alerts",
+    }
+)
+"""Scopes of the token that GitHub documents ("Permissions for the GITHUB_TOKEN")."""
 
 Level = Literal["none", "read", "write"]
 _LEVELS: dict[str, Level] = {"none": "none", "read": "read", "write": "write"}
@@ -24,11 +50,13 @@ class Permissions:
         canonical: Equal for equal values, whatever their style.
         scopes: Scope and level, in the order written.
         rest: `none` for a mapping (also an empty one), else what `read-all` or `write-all` says.
+        others: Those of the scopes that GitHub does not document.
     """
 
     canonical: str
     scopes: tuple[tuple[str, Level], ...]
     rest: Level
+    others: tuple[OtherKey, ...]
     span: Span = field(compare=False)
 
     def level(self, scope: str) -> Level:
@@ -57,7 +85,7 @@ def read_permissions(fields: Fields) -> Permissions | None:
                 f"'permissions' of {fields.what} must be a mapping, read-all or write-all, not {target.value!r}",
                 node.start,
             )
-        return Permissions(canonical, (), rest, place)
+        return Permissions(canonical, (), rest, (), place)
     inner = fields.mapping("permissions")
     scopes = []
     for entry in () if inner is None else inner.entries:
@@ -69,4 +97,5 @@ def read_permissions(fields: Fields) -> Permissions | None:
                 f"permission {entry.key.value!r} must be read, write or none, not {text!r}{hint}", entry.value.start
             )
         scopes.append((entry.key.value, level))
-    return Permissions(canonical, tuple(scopes), "none", place)
+    others = () if inner is None else inner.others(SCOPES)
+    return Permissions(canonical, tuple(scopes), "none", others, place)

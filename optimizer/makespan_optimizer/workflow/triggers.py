@@ -10,6 +10,48 @@ from makespan_optimizer.workflow.places import OtherKey, Span
 from makespan_optimizer.workflow.scalars import static_flag
 from makespan_optimizer.yaml.nodes import AnyNode, Document, Entry, Mapping, Scalar, Sequence, resolved
 
+EVENTS = frozenset(
+    {
+        "branch_protection_rule",
+        "check_run",
+        "check_suite",
+        "create",
+        "delete",
+        "deployment",
+        "deployment_status",
+        "discussion",
+        "discussion_comment",
+        "fork",
+        "gollum",
+        "image_version",
+        "issue_comment",
+        "issues",
+        "label",
+        "merge_group",
+        "milestone",
+        "page_build",
+        "project",
+        "project_card",
+        "project_column",
+        "public",
+        "pull_request",
+        "pull_request_comment",
+        "pull_request_review",
+        "pull_request_review_comment",
+        "pull_request_target",
+        "push",
+        "registry_package",
+        "release",
+        "repository_dispatch",
+        "schedule",
+        "status",
+        "watch",
+        "workflow_call",
+        "workflow_dispatch",
+        "workflow_run",
+    }
+)
+"""Events that GitHub documents ("Events that trigger workflows")."""
 FILTERS = (
     "branches",
     "branches-ignore",

@@ -5,7 +5,10 @@ import pytest
 from makespan_model.errors import WorkflowError
 from makespan_optimizer.expressions.values import UNKNOWN
 from makespan_optimizer.workflow.model import Job, Workflow
-from makespan_optimizer.workflow.other_keys import other_keys
+from makespan_optimizer.workflow.other_keys import not_understood, other_keys
+from makespan_optimizer.workflow.permissions import SCOPES
+from makespan_optimizer.workflow.triggers import EVENTS
+from support.github_parser import GithubParser
 from support.measured_workflows import workflow
 
 _JOBS = "jobs: {a: {runs-on: x, steps: [{run: x}]}}\n"
@@ -209,13 +212,28 @@ jobs:
     environment: {name: e, odd: 8}
     concurrency: {group: g, odd: 9}
     odd: 10
+    permissions: {contents: read, odd: none}
     steps: [{run: x, odd: 11}, {parallel: [{run: x, odd: 12}]}]
 odd: 13
 """
     found = other_keys(workflow(text))
-    assert [(key.name, text[key.span.start : key.span.end]) for key in found] == [
-        ("odd", f"odd: {number}") for number in range(1, 14)
-    ]
+    values = [*range(1, 11), "none", *range(11, 14)]
+    assert [text[key.span.start : key.span.end] for key in found] == [f"odd: {value}" for value in values]
+
+
+def test_events_and_scopes_that_are_not_known_are_told_with_the_nearest_one() -> None:
+    read = workflow("on: [push, pull_requests]\npermissions: {content: read}\n" + _JOBS)
+    event, scope = (str(one) for one in not_understood(read))
+    assert event == "ci.yml:1:12: event 'pull_requests' is not understood (did you mean 'pull_request'?)"
+    assert scope.startswith("ci.yml:2:15: 'permissions' of the workflow has a key 'content' that is not understood")
+    assert scope.endswith("(did you mean 'contents'?)")
+
+
+@pytest.mark.service
+def test_events_and_scopes_are_those_of_githubs_schema(github_parser: GithubParser) -> None:
+    schema = github_parser.schema("workflow")
+    assert schema["on-mapping-strict"]["mapping"]["properties"].keys() == EVENTS
+    assert schema["permissions-mapping"]["mapping"]["properties"].keys() == SCOPES
 
 
 @pytest.mark.parametrize(
