@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Protocol
@@ -13,7 +13,7 @@ from makespan_analytics.change_points.detection import detect_many
 from makespan_analytics.precedence import predecessors
 from makespan_model.records import JobRun, PipelineRun, Result
 from makespan_optimizer.simulation.draws import Flags, Floats
-from makespan_optimizer.simulation.recorded_jobs import recorded_jobs, retries_of
+from makespan_optimizer.simulation.recorded_jobs import all_retries, recorded_jobs
 from makespan_optimizer.simulation.shape import JobShape, PipelineShape, StartsWhen
 
 _FAILED = (Result.FAILURE, Result.ERROR, Result.TIMEOUT)
@@ -72,58 +72,62 @@ class Observations:
 
 
 def observe(shape: PipelineShape, runs: Sequence[PipelineRun], composition: Composition | None = None) -> Observations:
-    """Read the runs of a pipeline, oldest first; those that have not ended are left out.
+    """Read the runs of a pipeline, oldest first.
 
-    So is a run in which no job ran. What was cancelled tells no duration: it would have
-    gone on. `composition` gives the durations of jobs that no run has run as they are.
+    Those that have not ended, and those in which no job ran, are left out. What was cancelled tells no duration: it would have gone on. `composition` gives the durations of jobs that no run
+    has run as they are.
 
     Raises:
         InputError: The recorded `needs` of a run form a circle.
     """
     ended = [
-        (run, recorded_jobs(shape, run)) for run in runs if run.state is None and any(_ran(job) for job in run.jobs)
+        _Recorded(run, recorded_jobs(shape, run), all_retries(run))
+        for run in runs
+        if run.state is None and any(_ran(job) for job in run.jobs)
     ]
     size = (len(ended), len(shape.jobs))
-    duration_s, failed, failed_again, let, delay_s = (np.full(size, np.nan) for _ in range(5))
-    tail_s = np.zeros(len(ended))
-    composed = [composition is not None and composition.covers(job.job_id) for job in shape.jobs]
-    # Before a job was first seen the file may not have had it; one that never was seen may have been there always.
-    unseen = {column for column in range(size[1]) if all(jobs[column] is None for _, jobs in ended)}
-    seen = set(unseen)
-    # Which jobs a GitLab pipeline has depends on its event, also without a rule.
-    may_lack = [
-        job.conditional or (shape.absent_passes and column not in unseen) for column, job in enumerate(shape.jobs)
-    ]
-    for row, (run, jobs) in enumerate(ended):
-        seen.update(column for column, job in enumerate(jobs) if job is not None)
-        for column, job in enumerate(jobs):
-            if (job is not None and _ran(job)) or (may_lack[column] and column in seen):
-                let[row, column] = _let(shape, run, jobs, column)
+    duration_s, failed, failed_again = (np.full(size, np.nan) for _ in range(3))
+    for row, recorded in enumerate(ended):
+        for column, job in enumerate(recorded.jobs):
             told = _duration(job)
-            if composition is not None and composed[column]:
-                told = composition.duration(run, shape.jobs[column])
+            if composition is not None and composition.covers(shape.jobs[column].job_id):
+                told = composition.duration(recorded.run, shape.jobs[column])
             if told is not None:
                 duration_s[row, column], failed[row, column] = told
-            again = None if job is None else _duration(next(iter(retries_of(run, job.name)), None))
+            again = None if job is None else _duration(next(iter(recorded.retries.get(job.name, ())), None))
             if again is not None:
                 failed_again[row, column] = again[1]
-        delay_s[row] = _delays_s(shape, run, jobs)
-        last_ns = max(job.end_ns for job in run.jobs)
-        tail_s[row] = max(0, run.end_ns - last_ns) / 1e9
     level_s, ratio = _without_changes(duration_s, failed)
     return Observations(
         level_s=level_s,
         ratio=ratio,
         failed=failed,
         failed_again=failed_again,
-        let=let,
-        delay_s=delay_s,
-        tail_s=tail_s,
-        is_whole=np.array([_is_whole(run) for run, _ in ended], dtype=np.bool_),
-        start_ns=tuple(run.start_ns for run, _ in ended),
+        let=_lets(shape, ended),
+        delay_s=np.array([_delays_s(shape, recorded) for recorded in ended]).reshape(size),
+        tail_s=np.array([_tail_s(recorded.run) for recorded in ended]),
+        is_whole=np.array([_is_whole(recorded.run) for recorded in ended], dtype=np.bool_),
+        start_ns=tuple(recorded.run.start_ns for recorded in ended),
         labels=_labels(shape, ended),
         left_out=() if composition is None else composition.left_out(shape),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Recorded:
+    """A run, what it recorded of each job of the shape, and further attempts by the name of the first."""
+
+    run: PipelineRun
+    jobs: Sequence[JobRun | None]
+    retries: Mapping[str, Sequence[JobRun]]
+
+    def end_ns(self, job: JobRun) -> int:
+        """When the last attempt at a job ended."""
+        return max(one.end_ns for one in (job, *self.retries.get(job.name, ())))
+
+
+def _tail_s(run: PipelineRun) -> float:
+    return max(0, run.end_ns - max(job.end_ns for job in run.jobs if _ran(job))) / 1e9
 
 
 def _duration(job: JobRun | None) -> tuple[float, bool] | None:
@@ -141,22 +145,37 @@ def _ran(job: JobRun) -> bool:
     return job.result is not Result.SKIP
 
 
-def _let(shape: PipelineShape, run: PipelineRun, jobs: Sequence[JobRun | None], column: int) -> float:
-    """Whether the job's own condition held; NaN where the jobs before it, or a cancellation, may have been why not."""
-    job, found = shape.jobs[column], jobs[column]
-    if found is not None and _ran(found):
-        return 1.0
-    if not _is_whole(run):
-        return np.nan
+def _lets(shape: PipelineShape, ended: Sequence[_Recorded]) -> Floats:
+    let = np.full((len(ended), len(shape.jobs)), np.nan)
+    for column, job in enumerate(shape.jobs):
+        # Before a job was first seen the file may not have had it; one never seen may have been there always.
+        rows = [row for row, recorded in enumerate(ended) if recorded.jobs[column] is not None]
+        first = rows[0] if rows else 0
+        # Which jobs a GitLab pipeline has depends on its event, also without a rule.
+        may_lack = job.conditional or (shape.absent_passes and bool(rows))
+        before = _ancestors(shape, column) if may_lack else set()
+        for row, recorded in enumerate(ended):
+            found = recorded.jobs[column]
+            if found is not None and _ran(found):
+                let[row, column] = 1.0
+            elif (
+                may_lack and row >= first and _is_whole(recorded.run) and _had_its_turn(shape, recorded, column, before)
+            ):
+                let[row, column] = 0.0
+    return let
+
+
+def _had_its_turn(shape: PipelineShape, recorded: _Recorded, column: int, before: set[int]) -> bool:
+    """Whether the jobs before a job ended so that only its own condition can have kept it from running."""
+    job = shape.jobs[column]
     if job.starts_when is StartsWhen.ALWAYS:
-        return 0.0
-    before = [jobs[other] for other in _ancestors(shape, column)]
-    results = [None if other is None else other.result for other in before]
+        return True
+    results = [None if (other := recorded.jobs[number]) is None else other.result for number in before]
     if job.starts_when is StartsWhen.FAILURE:
-        return 0.0 if any(result in _FAILED for result in results) else np.nan
+        return any(result in _FAILED for result in results)
     if shape.absent_passes:
         results = [result for result in results if result not in (None, Result.SKIP)]
-    return 0.0 if all(result is Result.SUCCESS for result in results) else np.nan
+    return all(result is Result.SUCCESS for result in results)
 
 
 def _ancestors(shape: PipelineShape, column: int) -> set[int]:
@@ -170,8 +189,9 @@ def _ancestors(shape: PipelineShape, column: int) -> set[int]:
     return found
 
 
-def _delays_s(shape: PipelineShape, run: PipelineRun, jobs: Sequence[JobRun | None]) -> Floats:
+def _delays_s(shape: PipelineShape, recorded: _Recorded) -> Floats:
     """Seconds before each job that its needs do not explain; the file's needs where the run recorded none."""
+    run, jobs = recorded.run, recorded.jobs
     # Recorded ids may be the names that are shown: recorded needs must find them.
     renamed = {
         job.name: replace(job, job_id=shape.jobs[column].job_id) for column, job in enumerate(jobs) if job is not None
@@ -184,22 +204,17 @@ def _delays_s(shape: PipelineShape, run: PipelineRun, jobs: Sequence[JobRun | No
         by_file_ns = max((ends_ns[other] for other in shape.before(column)), default=run.start_ns)
         ran = job is not None and _ran(job)
         # What did not run hands on what it had to wait for.
-        ends_ns.append(_end_ns(run, job) if job is not None and ran else by_file_ns)
+        ends_ns.append(recorded.end_ns(job) if job is not None and ran else by_file_ns)
         # A job that waits for its group or for other legs has that in its delay; the simulation adds it itself.
         if job is not None and ran and shape.jobs[column].group is None:
             ready_ns = by_file_ns
             if job.needs is not None:
-                ready_ns = max((_end_ns(run, other) for other in before[job.name]), default=run.start_ns)
+                ready_ns = max((recorded.end_ns(other) for other in before[job.name]), default=run.start_ns)
             found[column] = max(0, job.start_ns - ready_ns) / 1e9
     for legs in shape.legs.values():
         if shape.jobs[legs[0]].max_parallel is not None and not np.all(np.isnan(found[list(legs)])):
             found[list(legs)] = np.nanmin(found[list(legs)])
     return found
-
-
-def _end_ns(run: PipelineRun, job: JobRun) -> int:
-    """When the last attempt at a job ended."""
-    return max((job.end_ns, *(again.end_ns for again in retries_of(run, job.name))))
 
 
 def _without_changes(duration_s: Floats, failed: Floats) -> tuple[Floats, Floats]:
@@ -220,12 +235,10 @@ def _without_changes(duration_s: Floats, failed: Floats) -> tuple[Floats, Floats
     return level_s, ratio
 
 
-def _labels(
-    shape: PipelineShape, ended: Sequence[tuple[PipelineRun, Sequence[JobRun | None]]]
-) -> tuple[tuple[str, ...] | None, ...]:
+def _labels(shape: PipelineShape, ended: Sequence[_Recorded]) -> tuple[tuple[str, ...] | None, ...]:
     found: list[tuple[str, ...] | None] = [None] * len(shape.jobs)
-    for _, jobs in ended:
-        for column, job in enumerate(jobs):
+    for recorded in ended:
+        for column, job in enumerate(recorded.jobs):
             if job is not None and job.runner_labels is not None:
                 found[column] = job.runner_labels
     return tuple(found)

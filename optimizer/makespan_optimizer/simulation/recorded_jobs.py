@@ -54,13 +54,17 @@ def recorded_jobs(shape: PipelineShape, run: PipelineRun) -> list[JobRun | None]
     return found
 
 
-def retries_of(run: PipelineRun, name: str) -> tuple[JobRun, ...]:
-    """Further attempts at a job within a run, in their order; importers record them as `NAME (retry N)`."""
-    found: list[JobRun] = []
-    by_name = {job.name: job for job in run.jobs}
-    while (again := by_name.get(f"{name} (retry {len(found) + 1})")) is not None:
-        found.append(again)
-    return tuple(found)
+def all_retries(run: PipelineRun) -> dict[str, list[JobRun]]:
+    """Further attempts at jobs within a run by the job's name, in their order.
+
+    Importers record them as `NAME (retry N)`.
+    """
+    found: dict[str, list[JobRun]] = {}
+    for job in sorted(run.jobs, key=lambda job: job.start_ns):
+        retry = _RETRY.search(job.name)
+        if retry is not None:
+            found.setdefault(job.name[: retry.start()], []).append(job)
+    return found
 
 
 def _is_leg(job: JobShape, recorded: JobRun) -> bool:
