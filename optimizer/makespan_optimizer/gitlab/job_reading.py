@@ -13,9 +13,8 @@ from makespan_optimizer.gitlab.deployments import (
     read_plain,
     read_release,
 )
-from makespan_optimizer.gitlab.durations import duration_s
 from makespan_optimizer.gitlab.extends import base_names
-from makespan_optimizer.gitlab.fields import Fields, Unknown
+from makespan_optimizer.gitlab.fields import Command, Fields, Unknown
 from makespan_optimizer.gitlab.images import read_image, read_services
 from makespan_optimizer.gitlab.jobs import AllowFailure, Job, Retry, RunStep
 from makespan_optimizer.gitlab.needs import read_needs
@@ -74,19 +73,22 @@ def read_job(name: str, key: Place, table: Table, around: Surroundings) -> Job:
     unknown: list[Unknown] = []
     fields = Fields(merged, f"job {name!r}", unknown)
     fields.expect(_JOB_KEYS)
-    hooks = fields.nested("hooks")
+    job = _job(name, key, fields, table, around, inherited)
+    _check_together(fields, job)
+    return job
+
+
+def _job(name: str, key: Place, fields: Fields, own: Table, around: Surroundings, inherited: frozenset[str]) -> Job:
     when = fields.one_of("when", tuple(word for word in JOB_WHEN if word != "never")) or "on_success"
     rules = read_rules(fields, JOB_WHEN)
-    timeout = fields.text("timeout")
-    inherit = fields.nested("inherit")
-    extends = table.get("extends")
-    job = Job(
+    missing = around.missing_bases.get(name, ())
+    return Job(
         name=name,
         stage=fields.text("stage") or (None if missing else DEFAULT_STAGE),
         script=fields.commands("script") or (),
         before_script=fields.commands("before_script") or (),
         after_script=fields.commands("after_script") or (),
-        pre_get_sources_script=() if hooks is None else hooks.commands("pre_get_sources_script") or (),
+        pre_get_sources_script=_pre_get_sources(fields),
         run=tuple(_run_step(fields, item) for item in fields.list_of("run")),
         trigger=read_trigger(fields),
         when=when,
@@ -99,7 +101,7 @@ def read_job(name: str, key: Place, table: Table, around: Surroundings) -> Job:
         needs=read_needs(fields),
         dependencies=fields.texts("dependencies"),
         variables=read_variables(fields),
-        inherits_variables=_inherits(inherit, "variables"),
+        inherits_variables=_inherited_variables(fields),
         caches=read_caches(fields),
         artifacts=read_artifacts(fields),
         image=read_image(fields),
@@ -112,23 +114,40 @@ def read_job(name: str, key: Place, table: Table, around: Surroundings) -> Job:
         interruptible=fields.boolean("interruptible"),
         coverage=fields.text("coverage"),
         retry=_retry(fields),
-        timeout=timeout,
-        timeout_s=None if timeout is None else duration_s(timeout),
+        timeout=fields.text("timeout"),
         parallel=read_parallel(fields),
         secrets=read_plain(fields, "secrets"),
         identity=read_plain(fields, "identity"),
         id_tokens=read_id_tokens(fields),
         inputs=read_plain(fields, "inputs"),
-        extends=() if extends is None else tuple(base.text for base in base_names(extends)),
+        extends=_extends(own),
         inherited=inherited,
         missing_bases=missing,
-        unknown=tuple(unknown),
+        unknown=tuple(fields.unknown),
         key=key,
-        place=Place(table.place.document, min(key.start, table.place.start), table.place.end),
-        table=merged,
+        place=_whole(key, own),
+        table=fields.table,
     )
-    _check_together(fields, job)
-    return job
+
+
+def _pre_get_sources(fields: Fields) -> tuple[Command, ...]:
+    hooks = fields.nested("hooks")
+    if hooks is None:
+        return ()
+    hooks.expect(("pre_get_sources_script",))
+    return hooks.commands("pre_get_sources_script") or ()
+
+
+def _extends(table: Table) -> tuple[str, ...]:
+    extends = table.get("extends")
+    return () if extends is None else tuple(base.text for base in base_names(extends))
+
+
+def _whole(key: Place, table: Table) -> Place:
+    """From the key to the end of what it holds; the key alone where that lies elsewhere (an alias)."""
+    place = table.place
+    inside = place.document is key.document and place.start >= key.start
+    return Place(place.document, key.start, place.end) if inside else key
 
 
 def _check_kind(name: str, key: Place, table: Table, *, certain: bool) -> None:
@@ -194,11 +213,16 @@ def _retry(fields: Fields) -> Retry | None:
     return Retry(_MAX_RETRIES if most is None else most, parts.texts("when") or (), parts.integers("exit_codes"))
 
 
-def _inherits(inherit: Fields | None, key: str) -> tuple[str, ...] | None:
-    value = None if inherit is None else inherit.value(key)
-    if inherit is None or value is None or (isinstance(value, Text) and value.boolean is True):
+def _inherited_variables(fields: Fields) -> tuple[str, ...] | None:
+    inherit = fields.nested("inherit")
+    if inherit is None:
         return None
-    return () if isinstance(value, Text) and value.boolean is False else inherit.texts(key)
+    inherit.expect(("default", "variables"))
+    value = inherit.value("variables")
+    said = value.boolean if isinstance(value, Text) else None
+    if value is None or said is True:
+        return None
+    return () if said is False else inherit.texts("variables")
 
 
 def _run_step(fields: Fields, item: Value) -> RunStep:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from makespan_optimizer.gitlab.artifacts import Artifacts
 from makespan_optimizer.gitlab.caching import Cache
 from makespan_optimizer.gitlab.deployments import Environment, IdToken, Pages, Release
+from makespan_optimizer.gitlab.durations import duration_s
 from makespan_optimizer.gitlab.fields import Command, Unknown
 from makespan_optimizer.gitlab.images import Image, Service
 from makespan_optimizer.gitlab.needs import Need
@@ -78,7 +79,6 @@ class Job:
         needs: None without `needs`: the job then waits for all earlier stages.
         dependencies: Jobs whose artifacts are downloaded; None for the default.
         inherits_variables: Names of the pipeline's variables it gets; None for all.
-        timeout_s: None when absent or not a duration.
         secrets: As plain data (`identity` too); None when absent.
         extends: Names as written; merged already.
         inherited: Keys whose value is the default's.
@@ -120,7 +120,6 @@ class Job:
     coverage: str | None
     retry: Retry | None
     timeout: str | None
-    timeout_s: float | None
     parallel: Parallel | None
     secrets: object
     identity: object
@@ -138,6 +137,11 @@ class Job:
     def is_trigger(self) -> bool:
         """Whether it starts another pipeline instead of running commands."""
         return self.trigger is not None
+
+    @property
+    def timeout_s(self) -> float | None:
+        """Seconds of `timeout`; None when absent or not a duration."""
+        return None if self.timeout is None else duration_s(self.timeout)
 
     @property
     def is_complete(self) -> bool:

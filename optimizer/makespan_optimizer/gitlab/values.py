@@ -165,10 +165,8 @@ def deep_merged(base: Table, over: Table) -> Table:
     entries, keys = dict(base.entries), dict(base.keys)
     for key, value in over.entries.items():
         below = entries.get(key)
-        both = isinstance(below, Table) and isinstance(value, Table)
         entries[key] = deep_merged(below, value) if isinstance(below, Table) and isinstance(value, Table) else value
-        if not both:
-            keys[key] = over.keys[key]
+        keys[key] = over.keys[key]
     return Table(entries, keys, over.place)
 
 

@@ -41,6 +41,17 @@ def test_what_is_merged_keeps_the_place_of_the_file_it_was_written_in() -> None:
     assert str(job(pipeline, "j").key) == ".gitlab-ci.yml:2:1"
 
 
+def test_a_job_written_in_several_files_lies_where_it_was_written_last() -> None:
+    text = "include: a.yml\nk: {script: k}\nj:\n  tags: [x]\n"
+    found = job(read(text, {"a.yml": "# one\n# two\n# three\nj:\n  script: a\n"}), "j")
+    assert (str(found.key), found.place.text) == (".gitlab-ci.yml:3:1", "j:\n  tags: [x]")
+
+
+def test_a_job_behind_an_alias_lies_at_its_key() -> None:
+    found = job(read(".a: &a {script: x}\nj: *a\n"), "j")
+    assert (str(found.place), found.place.text) == (".gitlab-ci.yml:2:1", "j")
+
+
 def _chain(steps: int) -> str:
     links = "".join(f".j{n}: {{extends: .j{n + 1}}}\n" for n in range(1, steps))
     return f"j: {{extends: .j1}}\n{links}.j{steps}: {{script: x}}\n"
