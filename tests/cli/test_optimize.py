@@ -162,3 +162,13 @@ def test_keys_that_are_not_understood_are_told_with_the_nearest_known_one(
     assert main(["optimize", "ci.yml", "--json"]) == 0
     (key,) = json.loads(capsys.readouterr().out)["not_understood"]
     assert (key["line"], key["column"]) == (13, 5)
+
+
+def test_calls_that_github_would_refuse_are_told(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = file.parent / ".github" / "workflows"
+    folder.mkdir(parents=True)
+    inputs = "{workflow_call: {inputs: {os: {type: string, required: true}}}}"
+    (folder / "build.yml").write_text(f"on: {inputs}\njobs: {{a: {{runs-on: x, steps: [{{run: x}}]}}}}\n")
+    (folder / "ci.yml").write_text("on: push\njobs: {c: {uses: ./.github/workflows/build.yml}}\n")
+    assert main(["optimize", ".github/workflows/ci.yml"]) == 0
+    assert "ci.yml:2:18: job 'c' calls ./.github/workflows/build.yml and does not pass" in capsys.readouterr().out

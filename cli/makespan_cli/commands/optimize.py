@@ -69,6 +69,7 @@ def execute(arguments: argparse.Namespace) -> int:
     from makespan_optimizer.plan import optimize
     from makespan_optimizer.prediction.cache_speed import HOSTED, LOCAL
     from makespan_optimizer.repository import file_reader, repository_root
+    from makespan_optimizer.workflow.calls import call_faults
     from makespan_optimizer.workflow.expression_sites import expression_faults
     from makespan_optimizer.workflow.other_keys import not_understood
     from makespan_optimizer.workflow.reading import read_workflow
@@ -98,7 +99,8 @@ def execute(arguments: argparse.Namespace) -> int:
     written = bool(arguments.write and plan.changed and not plan.refused)
     if written:
         replace_text(file, before=workflow.text, after=plan.after.text)
-    faults, strange = expression_faults(workflow.document), not_understood(workflow)
+    faults = (*expression_faults(workflow.document), *call_faults(workflow, file_reader(root)))
+    strange = not_understood(workflow)
     report = PlanReport(plan, level, history.sentence, forecast, written, faults, strange)
     if arguments.json:
         print(json.dumps(report_as_json(report), indent=2))

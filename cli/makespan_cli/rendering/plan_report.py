@@ -38,7 +38,7 @@ class PlanReport:
     Attributes:
         history: Where the evidence came from, one sentence.
         written: Whether the file was replaced.
-        faults: What GitHub would refuse in the expressions of the file as it was.
+        faults: What GitHub would refuse in the expressions and calls of the file as it was.
         not_understood: Keys of the file that nothing is known of.
     """
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from makespan_model.errors import WorkflowError
+from makespan_model.matching import did_you_mean
 from makespan_optimizer.workflow.actions import ReadFile, Unresolved, is_local, local_path
 from makespan_optimizer.workflow.model import Job, Workflow
 from makespan_optimizer.workflow.reading import read_workflow
@@ -90,6 +91,40 @@ def resolve_call(job: Job, read: ReadFile) -> CalledWorkflow | Unresolved | None
         undeclared_secrets=tuple(
             name for name, _ in job.secrets if name.lower() not in {one.name.lower() for one in interface.secrets}
         ),
+    )
+
+
+def call_faults(workflow: Workflow, read: ReadFile) -> tuple[WorkflowError, ...]:
+    """What GitHub would refuse in the calls of a workflow: what is passed is not what the called one takes.
+
+    Files that are not at hand are not judged. A fault of a called file has its place in that file.
+    """
+    faults = []
+    for job in workflow.jobs:
+        try:
+            found = resolve_call(job, read)
+        except WorkflowError as fault:
+            faults.append(fault)
+            continue
+        if isinstance(found, CalledWorkflow):
+            faults += [_fault(workflow, job, what) for what in _mismatches(found)]
+    return tuple(faults)
+
+
+def _mismatches(call: CalledWorkflow) -> Iterator[str]:
+    declared = call.workflow.event("workflow_call")
+    assert declared is not None
+    inputs, secrets = [one.name for one in declared.inputs], [one.name for one in declared.secrets]
+    yield from (f"does not pass the required input {name!r}" for name in call.missing_inputs)
+    yield from (f"does not pass the required secret {name!r}" for name in call.missing_secrets)
+    for what, names, known in (("input", call.undeclared_inputs, inputs), ("secret", call.undeclared_secrets, secrets)):
+        yield from (f"passes {what} {name!r}, which is not declared{did_you_mean(name, known)}" for name in names)
+
+
+def _fault(workflow: Workflow, job: Job, what: str) -> WorkflowError:
+    node = job.node.get("uses")
+    return workflow.document.error(
+        f"job {job.job_id!r} calls {job.uses} and {what}", node.start if node else job.span.start
     )
 
 

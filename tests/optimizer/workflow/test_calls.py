@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from makespan_optimizer.passes.evidence import no_files
 from makespan_optimizer.workflow.actions import Unresolved
-from makespan_optimizer.workflow.calls import CalledWorkflow, called_workflows, resolve_call
+from makespan_optimizer.workflow.calls import CalledWorkflow, call_faults, called_workflows, resolve_call
 from makespan_optimizer.workflow.reading import read_workflow
 from support.measured_workflows import workflow
 
@@ -88,3 +88,22 @@ def test_circles_and_broken_files_end_as_unresolved() -> None:
     ]
     broken = called_workflows(workflow(_caller("")), {_PATH: "on: push\n"}.get)
     assert [one for _, one in broken] == [Unresolved(f"./{_PATH}", f"{_PATH}:1:1: the workflow has no jobs")]
+
+
+def test_what_github_would_refuse_of_a_call_is_told_at_the_call() -> None:
+    caller = workflow(_caller(", with: {oss: x}, secrets: {tokn: x}"))
+    found = [str(fault) for fault in call_faults(caller, {_PATH: _BUILD}.get)]
+    call = f"ci.yml:2:18: job 'c' calls ./{_PATH} and"
+    assert found == [
+        f"{call} does not pass the required input 'os'",
+        f"{call} does not pass the required secret 'token'",
+        f"{call} passes input 'oss', which is not declared (did you mean 'os'?)",
+        f"{call} passes secret 'tokn', which is not declared (did you mean 'token'?)",
+    ]
+
+
+def test_calls_of_files_that_are_not_at_hand_are_not_judged() -> None:
+    assert call_faults(workflow(_caller("")), no_files) == ()
+    assert [str(fault) for fault in call_faults(workflow(_caller("")), {_PATH: "on: ["}.get)] == [
+        f"{_PATH}:1:6: while parsing a flow node, did not find expected node content"
+    ]
