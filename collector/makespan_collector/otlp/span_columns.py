@@ -8,8 +8,8 @@ also says why it is rejected.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
-from itertools import pairwise
+from functools import cache, partial
+from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
@@ -44,6 +44,7 @@ from makespan_model.records import CacheOutcome, MemoryPeakSource, PressureSourc
 
 _INT64_MAX = 2**63 - 1
 _INT32_MAX = 2**31 - 1
+_MANY = 65_536
 _TREE_KINDS = [kind.value for kind in RUN_TREE]
 
 
@@ -74,13 +75,12 @@ class _Group:
     scope: str
 
 
-def decode_span_columns(data: bytes) -> DecodedSpanColumns:
-    """Decode a serialized `ExportTraceServiceRequest` that protobuf has accepted already."""
-    request = ReducedRequest.FromString(data)
+def decode_span_columns(*requests: bytes) -> DecodedSpanColumns:
+    """Decode serialized `ExportTraceServiceRequest`s that protobuf has accepted already."""
     spans: list[bytes] = []
     groups: list[_Group] = []
     counts: list[int] = []
-    for resource_spans in request.resource_spans:
+    for resource_spans in chain.from_iterable(ReducedRequest.FromString(data).resource_spans for data in requests):
         resource = decode_attributes(Resource.FromString(resource_spans.resource).attributes)
         for scope_spans in resource_spans.scope_spans:
             spans += scope_spans.spans
@@ -136,7 +136,7 @@ class _Columns:
         if in_tree.any():
             self._tree(in_tree, kind)
         chosen = [
-            _as(self._found[field.name], field.type) if field.name in self._found else pa.nulls(self._count, field.type)
+            _as(self._found[field.name], field.type) if field.name in self._found else _nulls(self._count, field.type)
             for field in list(SPANS.columns)[1:]
         ]
         batch = pa.RecordBatch.from_arrays(chosen, names=SPANS.columns.names[1:])
@@ -270,6 +270,16 @@ class _Columns:
 
 def _only(values: Any, spans: Mask) -> Any:
     return values if spans.all() else pc.if_else(pa.array(spans), values, None)
+
+
+def _nulls(count: int, kind: Any) -> Any:
+    """An empty column, most of which share their memory: a span leaves two in three columns empty."""
+    return _many_nulls(kind).slice(0, count) if count <= _MANY else pa.nulls(count, kind)
+
+
+@cache
+def _many_nulls(kind: Any) -> Any:
+    return pa.nulls(_MANY, kind)
 
 
 def _as(values: Any, kind: Any) -> Any:

@@ -1,23 +1,22 @@
 """Requests that arrive together are decoded and stored together.
 
 Decoding into columns, and an append, cost milliseconds however few spans there are, so a crowd of small requests is
-mostly that. Protobuf lets messages of one type be joined by joining their bytes (Protocol Buffers, "Encoding",
-section "Last One Wins"), so what waits for its turn becomes one message.
+mostly that. So what waits for its turn is decoded and stored at once.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from google.protobuf.message import DecodeError
 
-from makespan_collector.receiving.signals import Contents, NothingKeptError, Signal
+from makespan_collector.receiving.signals import Contents, NothingKeptError
 from makespan_model.errors import UnavailableError
 
 _MOST_BYTES = 4 * 1024 * 1024
-"""Of one joined message: larger ones are decoded no faster a span, and their senders wait for each other."""
+"""Decoded at once: more are decoded no faster a span, and their senders wait for each other."""
 
 
 @dataclass(slots=True, eq=False)
@@ -44,15 +43,15 @@ class _Waiting:
 
 
 class Combiner:
-    """Joins the requests of one signal.
+    """Joins requests.
 
     Args:
-        signal: Of which.
+        decode: Gives the contents of requests; a `DecodeError` or `NothingKeptError` speaks of one of them.
         keep: Makes contents durable; called in the thread of one of the requests.
     """
 
-    def __init__(self, signal: Signal, keep: Callable[[Contents], None]) -> None:
-        self._signal = signal
+    def __init__(self, decode: Callable[[Sequence[bytes]], Contents], keep: Callable[[Contents], None]) -> None:
+        self._decode_together = decode
         self._keep = keep
         self._queue: list[_Waiting] = []
         self._queue_lock = threading.Lock()
@@ -62,7 +61,7 @@ class Combiner:
         """Return when the contents of a request are durable.
 
         Args:
-            data: Has been found to be a message by itself: joined to another, a broken one might pass.
+            data: Has been found to be a message by itself.
 
         Returns:
             What was kept; None if it was the whole request, together with others.
@@ -113,7 +112,7 @@ class Combiner:
     def _decode(self, group: _Group, taken: list[bytes]) -> Contents | None:
         """The contents of a group; None if it has to be split."""
         try:
-            contents = self._signal.decode(b"".join(taken))
+            contents = self._decode_together(taken)
         except (DecodeError, NothingKeptError):
             group.is_split = True
         except BaseException as error:
@@ -139,6 +138,6 @@ class Combiner:
             group.done.set()
 
     def _alone(self, data: bytes) -> Contents:
-        contents = self._signal.decode(data)
+        contents = self._decode_together([data])
         self._keep(contents)
         return contents

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -173,22 +173,56 @@ class _Items:
             raise DecodeError(f"it holds more than {_MAX_ITEMS} items; send it in several requests")
 
 
-def _decode_traces(data: bytes) -> Contents:
-    request = ExportTraceServiceRequest.FromString(data)
+@dataclass(frozen=True, slots=True)
+class ParsedTraces:
+    """A trace export request that protobuf has accepted.
+
+    Attributes:
+        data: As it came.
+        message: What it says.
+        spans: How many there are.
+    """
+
+    data: bytes
+    message: ExportTraceServiceRequest
+    spans: int
+
+    def decode(self) -> Contents:
+        """What of it can be kept.
+
+        Raises:
+            DecodeError: The message is one to protobuf only.
+            NothingKeptError: None of its spans can be kept.
+        """
+        if self.spans >= COLUMNS_FROM_SPANS:
+            return decode_together([self.data])
+        rows = decode_traces(self.message)
+        if rows.rejected and not rows.rows:
+            raise NothingKeptError(rows.rejected, rows.reason)
+        return Contents(rows.rows, (), rows.rejected, rows.reason, rows.foreign_traces)
+
+
+def parse_traces(data: bytes) -> ParsedTraces:
+    """A trace export request, looked through as far as it has to be to take it.
+
+    Raises:
+        DecodeError: It is none, or holds too much.
+    """
+    message = ExportTraceServiceRequest.FromString(data)
     count = 0
     items = _Items()
-    for resource_spans in request.resource_spans:
+    for resource_spans in message.resource_spans:
         items.add(1 + len(resource_spans.resource.attributes))
         for scope_spans in resource_spans.scope_spans:
             items.add(1 + len(scope_spans.spans))
             count += len(scope_spans.spans)
-    if count < COLUMNS_FROM_SPANS:
-        rows = decode_traces(request)
-        if rows.rejected and not rows.rows:
-            raise NothingKeptError(rows.rejected, rows.reason)
-        return Contents(rows.rows, (), rows.rejected, rows.reason, rows.foreign_traces)
+    return ParsedTraces(data, message, count)
+
+
+def decode_together(requests: Sequence[bytes]) -> Contents:
+    """What of some trace export requests can be kept, each of which `parse_traces` has taken; raises the same."""
     try:
-        columns = decode_span_columns(data)
+        columns = decode_span_columns(*requests)
     except ValueError as error:
         # protobuf and the column decoder differ in what they take for damage; the sender is told either way.
         raise DecodeError(str(error)) from error
@@ -238,7 +272,7 @@ TRACES = Signal(
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
     "rejected_spans",
-    _decode_traces,
+    lambda data: parse_traces(data).decode(),
 )
 METRICS = Signal(
     "metrics",

@@ -213,6 +213,8 @@ TABLES = (SPANS, SAMPLES, SUMMARIES)
 
 _span_values = attrgetter(*_SPANS.names[1:])
 _sample_values = attrgetter(*_SAMPLES.names[1:])
+_SPAN_FIELDS = [(field.name, field.type) for field in list(_SPANS)[1:]]
+_SAMPLE_FIELDS = [(field.name, field.type) for field in list(_SAMPLES)[1:]]
 
 
 Spans: TypeAlias = Sequence[SpanRow] | pa.RecordBatch
@@ -221,6 +223,8 @@ Samples: TypeAlias = Sequence[SampleRow] | pa.RecordBatch
 
 def joined_batch(table: TableSchema, parts: Sequence[Spans | Samples], first_seq: int) -> pa.RecordBatch | None:
     """One batch of all the parts in their order, numbered from `first_seq` on; None where they are empty.
+
+    Columns that are empty in every part may be left out.
 
     Raises:
         ValueError: A part's columns are not those of the table.
@@ -231,9 +235,8 @@ def joined_batch(table: TableSchema, parts: Sequence[Spans | Samples], first_seq
     for are_batches, group in runs:
         if not are_batches:
             rows = list(chain.from_iterable(group))
-            values = _span_values if table is SPANS else _sample_values
             if rows:
-                batches.append(_batch(table.columns, list(map(values, rows)), first_seq))
+                batches.append(_sparse_batch(table, rows, first_seq))
             first_seq += len(rows)
             continue
         for part in group:
@@ -245,7 +248,8 @@ def joined_batch(table: TableSchema, parts: Sequence[Spans | Samples], first_seq
             first_seq += len(part)
     if len(batches) < 2:
         return batches[0] if batches else None
-    return pa.Table.from_batches(batches).combine_chunks().to_batches()[0]
+    tables = [pa.Table.from_batches([batch]) for batch in batches]
+    return pa.concat_tables(tables, promote_options="default").combine_chunks().to_batches()[0]
 
 
 def unnumbered_batch(table: TableSchema, rows: Sequence[SpanRow] | Sequence[SampleRow]) -> pa.RecordBatch:
@@ -262,6 +266,19 @@ def span_batch(rows: Sequence[SpanRow], first_seq: int) -> pa.RecordBatch:
 def sample_batch(rows: Sequence[SampleRow], first_seq: int) -> pa.RecordBatch:
     """One Arrow batch of samples, numbered from `first_seq` on."""
     return _batch(_SAMPLES, list(map(_sample_values, rows)), first_seq)
+
+
+def _sparse_batch(table: TableSchema, rows: Sequence[Any], first_seq: int) -> pa.RecordBatch:
+    """A batch without its empty columns, which are most of them, and would take most of the time."""
+    values = _span_values if table is SPANS else _sample_values
+    empty = (None,) * len(rows)
+    names, columns = ["seq"], [_numbers(first_seq, len(rows))]
+    fields = _SPAN_FIELDS if table is SPANS else _SAMPLE_FIELDS
+    for (name, kind), column in zip(fields, zip(*map(values, rows), strict=True), strict=True):
+        if column != empty:
+            names.append(name)
+            columns.append(pa.array(column, kind))
+    return pa.RecordBatch.from_arrays(columns, names=names)
 
 
 def _numbers(first: int, count: int) -> pa.Array:

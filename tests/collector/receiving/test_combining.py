@@ -8,7 +8,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from makespan_collector.receiving.combining import Combiner
-from makespan_collector.receiving.signals import TRACES, Contents, NothingKeptError
+from makespan_collector.receiving.signals import Contents, NothingKeptError, decode_together
 from makespan_model.errors import UnavailableError
 from support.span_rows import step_request
 
@@ -48,7 +48,7 @@ class HeldStore:
 
 def _take_at_once(store: HeldStore, requests: Sequence[bytes]) -> list[Contents | Exception | None]:
     """What becomes of each request, all of which wait while the first is being decoded."""
-    combiner = Combiner(TRACES, store.keep)
+    combiner = Combiner(decode_together, store.keep)
     outcomes: list[Contents | Exception | None] = [RuntimeError("no outcome")] * len(requests)
 
     def take(place: int) -> None:
@@ -126,7 +126,7 @@ def test_a_mistake_of_ours_leaves_nobody_waiting() -> None:
 
 def test_a_request_is_answered_no_sooner_than_it_is_kept() -> None:
     store = HeldStore()
-    combiner = Combiner(TRACES, store.keep)
+    combiner = Combiner(decode_together, store.keep)
     thread = threading.Thread(target=combiner.take, args=(_request("1").SerializeToString(),))
     thread.start()
 

@@ -6,12 +6,12 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
+from makespan_collector.store.embedded.log_segment import read_log
 from makespan_collector.store.opening import FORMAT, open_store
 from makespan_collector.store.rows import SampleRow, SpanRow
-from makespan_collector.store.schema import SAMPLES, SPANS, TableSchema
+from makespan_collector.store.schema import SAMPLES, SPANS, TableSchema, joined_batch, span_batch, unnumbered_batch
 from makespan_model import vocabulary as names
 from makespan_model.executable_usage import render_executables
 from makespan_model.records import ExecutableUsage, MemoryPeakSource, PressureSource, Sample, Usage
@@ -63,15 +63,10 @@ def _make_older(root: Path, table: TableSchema) -> None:
     for path in (root / table.name).glob("*.parquet"):
         pq.write_table(pq.read_table(path).select(table.first_columns.names), path)
     for path in (root / table.name).glob("*.log"):
-        data, batches = path.read_bytes(), b""
-        (length, _) = struct.unpack_from("<II", data, 8)
-        offset, schema = 16 + length, table.columns
-        while offset < len(data):
-            (length, _) = struct.unpack_from("<II", data, offset)
-            batch = pa.ipc.read_record_batch(pa.py_buffer(data[offset + 8 : offset + 8 + length]), schema)
+        batches = b""
+        for batch in read_log(path, table.columns).batches:
             payload = batch.select(table.first_columns.names).serialize().to_pybytes()
             batches += struct.pack("<II", len(payload), zlib.crc32(payload)) + payload
-            offset += 8 + length
         path.write_bytes(b"MKSPLOG1" + batches)
     (root / "format").write_text("1\n")
 
@@ -100,3 +95,15 @@ def test_a_store_of_the_first_format_is_read_and_goes_on_in_the_newest(tmp_path:
             assert [run.jobs[0].steps[0].usage.host_cpus for run in store.runs()] == [None, None, 4]
             store.compact()
     assert (root / "format").read_text() == f"{FORMAT}\n"
+
+
+def test_rows_and_batches_of_one_commit_are_numbered_in_their_order() -> None:
+    first, second, third = (run_rows(str(number), {"job": [("step", 0, 1)]}) for number in range(3))
+
+    batch = joined_batch(SPANS, [first, unnumbered_batch(SPANS, second), third], 7)
+    assert batch is not None
+
+    empty = dict.fromkeys(SPANS.columns.names)
+    expected = span_batch([*first, *second, *third], 7).to_pylist()
+    assert [{**empty, **row} for row in batch.to_pylist()] == expected
+    assert joined_batch(SPANS, [first], 0).num_columns < len(SPANS.columns)  # type: ignore[union-attr]

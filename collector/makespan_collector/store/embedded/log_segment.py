@@ -45,11 +45,12 @@ class LogWriter:
 
     Args:
         path: Must not exist.
-        schema: The columns of every batch to come.
+        schema: The columns of the batches to come.
     """
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         self.path = path
+        self._schema = schema
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
         payload = memoryview(schema.serialize())
         frame = _HEADER.pack(len(payload), zlib.crc32(payload))
@@ -61,10 +62,13 @@ class LogWriter:
     def append(self, batch: pa.RecordBatch) -> None:
         """Write one frame and flush it to the disk.
 
+        Args:
+            batch: Has all columns of the segment in their order, or some of them by their names.
+
         Raises:
             OSError: The frame is not durable; it was cut off again where the disk allowed it.
         """
-        payload = memoryview(_payload(batch))
+        payload = memoryview(_payload(batch, self._schema))
         frame = _HEADER.pack(len(payload), zlib.crc32(payload))
         try:
             _write_all(self._descriptor, frame, payload)
@@ -135,19 +139,23 @@ def _frames(path: Path, data: bytes) -> Iterator[tuple[memoryview, int]]:
         yield payload, offset
 
 
-def _payload(batch: pa.RecordBatch) -> pa.Buffer:
-    if batch.num_rows < _STREAM_FROM_ROWS:
-        return batch.serialize()
-    columns = batch.columns
-    places = [place for place, column in enumerate(columns) if column.null_count < len(batch)]
-    if not places:
-        return batch.serialize()
-    names = batch.schema.names
-    there = pa.RecordBatch.from_arrays([columns[place] for place in places], names=[names[place] for place in places])
+def _payload(batch: pa.RecordBatch, schema: pa.Schema) -> pa.Buffer:
+    if batch.num_columns == len(schema):
+        if batch.num_rows < _STREAM_FROM_ROWS:
+            return batch.serialize()
+        batch = _without_empty_columns(batch)
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, there.schema) as stream:
-        stream.write_batch(there)
+    with pa.ipc.new_stream(sink, batch.schema) as stream:
+        stream.write_batch(batch)
     return sink.getvalue()
+
+
+def _without_empty_columns(batch: pa.RecordBatch) -> pa.RecordBatch:
+    columns = batch.columns
+    # A batch without any column would have no rows either.
+    places = [place for place, column in enumerate(columns) if not place or column.null_count < len(batch)]
+    names = batch.schema.names
+    return pa.RecordBatch.from_arrays([columns[place] for place in places], names=[names[place] for place in places])
 
 
 def _batch_of(payload: pa.Buffer, stored: pa.Schema) -> pa.RecordBatch:

@@ -158,3 +158,10 @@ def test_a_segment_of_the_second_format_is_read(tmp_path: Path) -> None:
     path.write_bytes(b"MKSPLOG2" + b"".join(frames))
 
     assert read_log(path, SCHEMA).batches == (batch(7),)
+
+
+def test_a_batch_may_leave_out_columns_by_itself(tmp_path: Path) -> None:
+    write(tmp_path / "a.log", batch(1).select(["n"]), batch(2))
+
+    (first, second) = read_log(tmp_path / "a.log", SCHEMA).batches
+    assert (first.to_pydict(), second) == ({"n": [1], "text": [None]}, batch(2))
