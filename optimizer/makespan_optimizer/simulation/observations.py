@@ -74,8 +74,8 @@ class Observations:
 def observe(shape: PipelineShape, runs: Sequence[PipelineRun], composition: Composition | None = None) -> Observations:
     """Read the runs of a pipeline, oldest first.
 
-    Those that have not ended, and those in which no job ran, are left out. What was cancelled tells no duration: it would have gone on. `composition` gives the durations of jobs that no run
-    has run as they are.
+    Those that have not ended, and those in which no job ran, are left out. What was cancelled tells no duration: it
+    would have gone on. `composition` gives the durations of jobs that no run has run as they are.
 
     Raises:
         InputError: The recorded `needs` of a run form a circle.

@@ -134,11 +134,14 @@ def critical_jobs(shape: PipelineShape, replays: Replays) -> Flags:
     walked: Flags = np.zeros((count, jobs), dtype=np.bool_)
     rows = np.arange(count)
     walked[rows, _latest(replays.end_s, replays.state)] = True
+    latest: dict[tuple[int, ...], Indices] = {}
     for column in reversed(range(jobs)):
-        before = list(shape.before(column))
+        before = shape.before(column)
+        if before and before not in latest:
+            columns = list(before)
+            latest[before] = np.array(columns)[_latest(replays.end_s[:, columns], replays.state[:, columns])]
         if before:
-            latest = np.array(before)[_latest(replays.end_s[:, before], replays.state[:, before])]
-            walked[rows, latest] |= walked[:, column]
+            walked[rows, latest[before]] |= walked[:, column]
     # The walk passes through what was skipped, to what it had to wait for.
     found: Flags = walked & (replays.state != JobState.SKIPPED)
     return found

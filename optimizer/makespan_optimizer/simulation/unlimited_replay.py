@@ -52,15 +52,12 @@ class _Play:
         # Whether a job and, where conditions see ancestors, all before it went well; whether one of them failed.
         self._good: Flags = np.ones(size, dtype=np.bool_)
         self._bad: Flags = np.zeros(size, dtype=np.bool_)
+        self._seen: dict[tuple[int, ...], tuple[Floats, Flags, Flags]] = {}
 
     def play_legs(self, legs: Sequence[int]) -> None:
         """Play a job, or all legs of one that cancel each other; they need the same jobs."""
         shape, draws = self._shape, self._draws
-        before = list(shape.before(legs[0]))
-        zero = np.zeros(draws.count)
-        ready_s = self._end_s[:, before].max(axis=1) if before else zero
-        good: Flags = np.logical_and.reduce(self._good[:, before], axis=1)
-        bad: Flags = np.logical_or.reduce(self._bad[:, before], axis=1)
+        ready_s, good, bad = self._ended(shape.before(legs[0]))
         for leg in legs:
             job = shape.jobs[leg]
             runs: Flags = draws.runs[:, leg] & _is_let(job, good, bad)
@@ -70,6 +67,15 @@ class _Play:
             self._cancel_others(list(legs))
         for leg in legs:
             self._judge(leg, good, bad)
+
+    def _ended(self, before: tuple[int, ...]) -> tuple[Floats, Flags, Flags]:
+        """When jobs have ended, whether all went well, and whether one failed; jobs of a stage ask for the same ones."""
+        if before not in self._seen:
+            columns = list(before)
+            ready_s: Floats = self._end_s[:, columns].max(axis=1, initial=0.0)
+            good: Flags = np.logical_and.reduce(self._good[:, columns], axis=1)
+            self._seen[before] = (ready_s, good, np.logical_or.reduce(self._bad[:, columns], axis=1))
+        return self._seen[before]
 
     def _run(self, leg: int, ready_s: Floats, runs: Flags) -> None:
         draws, attempts = self._draws, self._shape.jobs[leg].retries + 1
