@@ -192,11 +192,14 @@ def _ancestors(shape: PipelineShape, column: int) -> set[int]:
 def _delays_s(shape: PipelineShape, recorded: _Recorded) -> Floats:
     """Seconds before each job that its needs do not explain; the file's needs where the run recorded none."""
     run, jobs = recorded.run, recorded.jobs
-    # Recorded ids may be the names that are shown: recorded needs must find them.
+    # Recorded ids may be the names that are shown: recorded needs must find them. Who has none is not asked below, and
+    # without an empty list would be told from times alone, at great length.
     renamed = {
-        job.name: replace(job, job_id=shape.jobs[column].job_id) for column, job in enumerate(jobs) if job is not None
+        job.name: replace(job, job_id=shape.jobs[column].job_id, needs=job.needs or ())
+        for column, job in enumerate(jobs)
+        if job is not None
     }
-    others = [job for job in run.jobs if job.name not in renamed]
+    others = [replace(job, needs=job.needs or ()) for job in run.jobs if job.name not in renamed]
     before = predecessors(replace(run, jobs=(*renamed.values(), *others)))
     found = np.full(len(jobs), np.nan)
     ends_ns: list[int] = []

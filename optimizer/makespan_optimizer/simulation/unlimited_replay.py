@@ -69,7 +69,7 @@ class _Play:
             self._judge(leg, good, bad)
 
     def _ended(self, before: tuple[int, ...]) -> tuple[Floats, Flags, Flags]:
-        """When jobs have ended, whether all went well, and whether one failed; jobs of a stage ask for the same ones."""
+        """When jobs have ended, whether all went well, whether one failed; a whole stage asks for the same ones."""
         if before not in self._seen:
             columns = list(before)
             ready_s: Floats = self._end_s[:, columns].max(axis=1, initial=0.0)
