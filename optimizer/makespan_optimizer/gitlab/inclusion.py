@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from makespan_optimizer.gitlab.decisions import Situation, included
@@ -94,6 +94,7 @@ class _Assembling:
         self._situation = situation
         self._unknown = unknown
         self._count = 0
+        self._texts: dict[str, str | None] = {}
         self.sources: dict[str, Source] = {}
         self.inclusions: list[Inclusion] = []
 
@@ -111,7 +112,7 @@ class _Assembling:
         return own if result is None else deep_merged(result, own)
 
     def _tables(self, include: Include, path: tuple[str, ...]) -> list[Table]:
-        decided = included(include.rules, self._situation)
+        decided = included(include.rules, self._situation_of(include))
         if decided is False:
             self.inclusions.append(Inclusion(include, "skipped", (), True, "its rules exclude it"))
             return []
@@ -121,6 +122,12 @@ class _Assembling:
             return []
         self.inclusions.append(Inclusion(include, "read", files, decided is True, ""))
         return [self._table(include, name, path) for name in files]
+
+    def _situation_of(self, include: Include) -> Situation:
+        """With the repository's files where a rule asks for them: listing a large repository takes its time."""
+        if any(rule.exists is not None for rule in include.rules or ()):
+            return replace(self._situation, files=self._repository.paths())
+        return self._situation
 
     def _files(self, include: Include) -> tuple[tuple[str, ...], str]:
         """The files an entry stands for, or why they cannot be read."""
@@ -133,14 +140,19 @@ class _Assembling:
         if not location.lower().endswith((".yml", ".yaml")):
             raise include.place.error(f"the included file {location!r} has no YAML extension")
         if "*" not in location:
-            known = self._repository.paths() is not None
-            return ((location,), "") if known else ((), "the repository is not at hand")
+            absent = self._text(location) is None and self._repository.paths() is None
+            return ((), "the repository is not at hand") if absent else ((location,), "")
         paths = self._repository.paths()
         if paths is None:
             return (), "the repository is not at hand"
         pattern = include_pattern(location)
         # GitLab leaves out what a pattern finds again.
         return tuple(name for name in paths if pattern.fullmatch(name) and name not in self.sources), ""
+
+    def _text(self, name: str) -> str | None:
+        if name not in self._texts:
+            self._texts[name] = self._repository.read(name)
+        return self._texts[name]
 
     def _filled(self, location: str) -> tuple[str, str | None]:
         """The location with known variables put in, and the first that is not known."""
@@ -163,7 +175,7 @@ class _Assembling:
             raise include.place.error(f"{name!r} includes itself: {' -> '.join((*path, name))}")
         source = self.sources.get(name)
         if source is None:
-            text = self._repository.read(name)
+            text = self._text(name)
             if text is None:
                 raise include.place.error(f"the included file {name!r} does not exist in this repository")
             source = load(text, file=name)

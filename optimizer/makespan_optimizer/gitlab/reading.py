@@ -57,7 +57,7 @@ def read_pipeline(
         WorkflowError: Not YAML, or nothing GitLab would accept; says what and where.
     """
     unknown: list[Unknown] = []
-    situation = Situation(Known(variables or {}), None, repository.paths(), variables or {})
+    situation = Situation(Known(variables or {}), given=variables or {})
     assembly = assemble(text, file=file, repository=repository, situation=situation, unknown=unknown)
     return _pipeline(assembly, unknown, file=file, text=text, part=part)
 
@@ -76,7 +76,7 @@ def read_child(
     if job.trigger is None:
         return None
     unknown: list[Unknown] = []
-    situation = Situation(Known(variables or {}), None, repository.paths(), variables or {})
+    situation = Situation(Known(variables or {}), given=variables or {})
     assembly = assemble_child(job.trigger, repository=repository, situation=situation, unknown=unknown)
     if not assembly.sources:
         return None

@@ -10,9 +10,11 @@ from makespan_model.errors import WorkflowError
 from makespan_optimizer.gitlab.extends import MAX_STEPS
 from makespan_optimizer.gitlab.inclusion import MAX_INCLUDES
 from makespan_optimizer.gitlab.loading import load
+from makespan_optimizer.gitlab.reading import read_pipeline
 from makespan_optimizer.gitlab.values import deep_merged, plain
 from makespan_optimizer.gitlab.variables import values_of
-from support.gitlab_project import job, read, script
+from makespan_optimizer.repository import Repository
+from support.gitlab_project import CI_FILE, job, read, script
 
 
 def refusal(text: str, files: dict[str, str] | None = None) -> str:
@@ -186,6 +188,16 @@ def test_what_lies_outside_is_named_and_what_depends_on_it_is_unknown() -> None:
     assert not pipeline.is_complete
     assert (job(pipeline, "j").missing_bases, job(pipeline, "j").stage) == ((".theirs",), None)
     assert script(pipeline, "k") == [None, "own"]
+
+
+def test_the_repository_is_listed_only_where_somebody_asks() -> None:
+    def paths() -> tuple[str, ...]:
+        raise AssertionError("listed")
+
+    files = {"a.yml": "j: {script: a}\n"}
+    around = Repository(files.get, paths)
+    text = "include: {local: a.yml, rules: [{if: $X}]}\n"
+    assert len(read_pipeline(text, file=CI_FILE, repository=around).jobs) == 1
 
 
 def test_rules_of_an_include_are_decided_where_the_variables_are_known() -> None:
