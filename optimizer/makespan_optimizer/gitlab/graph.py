@@ -160,7 +160,7 @@ def _carried(left: _Facts, taken: _Facts, needed: JobInstance, *, artifacts: boo
     for facts in (left, taken):
         if not facts.job.is_complete:
             return "data", f"not all of {facts.job.name!r} is known"
-    if artifacts and left.job.artifacts is not None and left.job.artifacts.is_handed_over:
+    if artifacts and left.job.hands_over:
         return "data", f"{dependent!r} downloads the artifacts of {name!r}"
     if taken.job.trigger is not None and any(each.job == left.job.name for each in taken.job.trigger.includes):
         return "data", f"{name!r} makes the pipeline that {dependent!r} starts"

@@ -133,6 +133,15 @@ class Job:
     place: Place
     table: Table = field(repr=False, compare=False)
 
+    def place_of(self, key: str) -> Place | None:
+        """Where one of its keys stands, in whichever file wrote it last; None when absent."""
+        return self.table.keys.get(key)
+
+    @property
+    def hands_over(self) -> bool:
+        """Whether later jobs may download something of it; a site's folder is an artifact too."""
+        return self.pages is not None or (self.artifacts is not None and self.artifacts.is_handed_over)
+
     @property
     def is_trigger(self) -> bool:
         """Whether it starts another pipeline instead of running commands."""

@@ -56,6 +56,11 @@ def test_dotenv_reports_are_handed_over_and_other_reports_are_not() -> None:
     assert edge(graph(text % "junit"), "a", "b").kind == "declared"
 
 
+def test_the_folder_of_a_site_is_an_artifact() -> None:
+    text = "stages: [a, b]\npages: {stage: a, script: make}\nb: {stage: b, script: x}\n"
+    assert edge(graph(text), "pages", "b").kind == "data"
+
+
 @pytest.mark.parametrize(
     ("saved", "restored", "kind"),
     [

@@ -49,6 +49,13 @@ def test_a_job_written_in_several_files_lies_where_it_was_written_last() -> None
     assert (str(found.key), found.place.text) == (".gitlab-ci.yml:3:1", "j:\n  tags: [x]")
 
 
+def test_every_key_of_a_job_has_a_place_in_the_file_that_wrote_it() -> None:
+    text = "include: a.yml\ndefault:\n  tags: [t]\nj:\n  extends: .b\n  stage: test\n"
+    found = job(read(text, {"a.yml": ".b:\n  script: a\n"}), "j")
+    places = [str(found.place_of(key)) for key in ("script", "stage", "tags", "image")]
+    assert places == ["a.yml:2:3", ".gitlab-ci.yml:6:3", ".gitlab-ci.yml:3:3", "None"]
+
+
 def test_a_job_behind_an_alias_lies_at_its_key() -> None:
     found = job(read(".a: &a {script: x}\nj: *a\n"), "j")
     assert (str(found.place), found.place.text) == (".gitlab-ci.yml:2:1", "j")
