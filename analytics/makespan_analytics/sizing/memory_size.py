@@ -97,8 +97,8 @@ def memory_size(peaks: Floats, durations_s: Floats, *, highest_risk: float = HIG
 def _wasted(sizes: Floats, peaks: Floats, weights: Floats, failure_weight: float) -> Floats:
     """Expected byte seconds wasted at each size, the allocation doubling after each failure."""
     size, peak = sizes[:, None], peaks[None, :]
-    doublings = np.ceil(np.log2(np.maximum(peak / size, 1.0)))
-    failed = size * (np.exp2(doublings) - 1)
-    unused = size * np.exp2(doublings) - peak
+    grown = np.exp2(np.ceil(np.log2(np.maximum(peak / size, 1.0))))
+    failed = size * (grown - 1)
+    unused = size * grown - peak
     wasted: Floats = (failure_weight * failed + unused) @ weights
     return wasted
