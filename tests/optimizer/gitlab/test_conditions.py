@@ -189,6 +189,8 @@ def test_what_is_decided_with_unknown_variables_is_so_whatever_they_are(
     assert holds(condition, Known(dict(values))) is truth
     partly = Known({name: value for name, value in values.items() if name not in hidden})
     assert holds(condition, partly) in (truth, None)
+    filled = {name: FILLED for name in hidden if (values[name] or "").strip()}
+    assert holds(condition, Known({**partly.values, **filled})) in (truth, None)
 
 
 def _written(node: Condition) -> str:
