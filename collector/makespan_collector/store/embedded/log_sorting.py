@@ -59,8 +59,7 @@ def _rows_of(table: TableSchema, logs: Sequence[Segment]) -> pa.Table:
         empty: pa.Table = table.columns.empty_table()
         return empty
     rows = pa.concat_tables([pa.Table.from_batches([batch]) for batch in batches], promote_options="default")
-    needed = {"seq", *table.key, *table.order}
-    kept = [name for name in rows.column_names if name in needed or rows.column(name).null_count < len(rows)]
+    kept = [name for name in rows.column_names if rows.column(name).null_count < len(rows)]
     return rows.select(kept).combine_chunks()
 
 
@@ -86,7 +85,8 @@ def _once(table: TableSchema, rows: pa.Table, again: pa.ChunkedArray) -> pa.Tabl
 
 def _sorted_groups(table: TableSchema, rows: pa.Table) -> Iterator[pa.Table]:
     """Row groups in the table's order, with all its columns."""
-    places = pc.sort_indices(rows, sort_keys=[(name, "ascending") for name in table.order])
+    order = [(name, "ascending") for name in table.order if name in rows.column_names]
+    places = pc.sort_indices(rows, sort_keys=order)
     step = max(1, min(_ROW_GROUP_ROWS, _ROW_GROUP_BYTES * len(rows) // max(1, rows.nbytes)))
     for first in range(0, len(rows), step):
         yield _with_all_columns(table, rows.take(places.slice(first, step)))
