@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from makespan_analytics.findings.finding_json import finding_as_json
 from makespan_analytics.what_if.speedups import SPEEDUPS
+from makespan_cli.profile_json import job_history_as_json, variance_as_json
 
 if TYPE_CHECKING:
     from makespan_analytics.caching.cache_statistics import CacheStatistics
@@ -17,13 +18,14 @@ if TYPE_CHECKING:
     from makespan_analytics.path_shares import PathShare
     from makespan_analytics.pipeline_analysis import StepStanding
     from makespan_analytics.pipeline_report import PipelineReport
+    from makespan_analytics.profiles.pipeline_history import PipelineHistory
     from makespan_analytics.queueing.starvation import PoolStanding
     from makespan_analytics.what_if.speedups import VirtualSpeedup
     from makespan_cli.kept_findings import KeptFinding
 
 
-def report_as_json(report: PipelineReport, kept: Sequence[KeptFinding]) -> dict[str, Any]:
-    """The whole report; findings with their past."""
+def report_as_json(report: PipelineReport, kept: Sequence[KeptFinding], history: PipelineHistory) -> dict[str, Any]:
+    """The whole report; findings with their past, and the profiles of jobs and steps."""
     analysis = report.analysis
     return {
         "pipeline": report.pipeline,
@@ -54,6 +56,8 @@ def report_as_json(report: PipelineReport, kept: Sequence[KeptFinding]) -> dict[
         "cost": _cost_as_json(report.costs),
         "next_run": None if report.next_run is None else asdict(report.next_run),
         "cost_growth": None if report.cost_growth is None else asdict(report.cost_growth),
+        "jobs": [job_history_as_json(job) for job in history.jobs],
+        "times_differ_by": variance_as_json(history.variance),
         "not_enough": [asdict(one) for one in report.not_enough],
     }
 

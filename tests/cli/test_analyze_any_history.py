@@ -15,6 +15,7 @@ from rich.console import Console
 
 from makespan_analytics.findings.ledger_file import ledger_path, read_ledger
 from makespan_analytics.pipeline_report import analyze_one
+from makespan_analytics.profiles.pipeline_history import pipeline_history
 from makespan_cli.analysis_json import report_as_json
 from makespan_cli.kept_findings import keep_findings
 from makespan_cli.rendering.finding_table import print_all_findings
@@ -86,12 +87,13 @@ def test_any_history_is_told_or_refused_with_a_reason(runs: list[PipelineRun], c
         path = ledger_path(Path(folder), report.repository, report.pipeline)
         assert {one.finding.finding_id for one in kept} == set(read_ledger(path))
     assert [one.finding for one in kept] == list(report.findings)
-    told: Any = json.loads(json.dumps(report_as_json(report, kept), allow_nan=False))
+    profiles = pipeline_history(runs)
+    told: Any = json.loads(json.dumps(report_as_json(report, kept, profiles), allow_nan=False))
     assert [one["id"] for one in told["findings"]] == [one.finding_id for one in report.findings]
     out = io.StringIO()
     console = Console(file=out, width=columns, highlight=False, markup=False, emoji=False)
     console.options.encoding = "ascii" if ascii_only else "utf-8"
-    print_report(console, report, kept)
+    print_report(console, report, kept, profiles)
     print_all_findings(console, kept)
     text = out.getvalue()
     assert "\x1b" not in text

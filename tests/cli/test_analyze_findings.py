@@ -104,6 +104,36 @@ def test_what_to_do_first_comes_before_where_the_time_goes(store_dir: Path, caps
     assert "cost grows" not in table
 
 
+def test_what_steps_are_bound_by_and_what_times_differ_by_are_sections_of_their_own(
+    store_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = printed(capsys, "--store", store_dir)
+    used = text[text.index("what steps use") :].splitlines()
+    assert re.search(r"^test › pytest +CPU-bound on one core +1\.0 ", used[1])
+    differ = text[text.index("what times differ by") :].splitlines()
+    # The tests take twice as long from one commit on.
+    assert any(re.match(r"commit .* \d+ % ", line) for line in differ[1:4])
+    assert "set-up before work" not in text
+
+
+def test_a_job_that_prepares_long_before_it_works_is_said_to(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def preparing(number: int, chance: random.Random) -> Sequence[JobRun]:
+        del number
+        took_s = 60 * chance.uniform(0.9, 1.1)
+        install = step("pip install -r requirements.txt", 0, 20)
+        return [job("test", 0, 20 + took_s, install, step("pytest", 20, 20 + took_s), needs=())]
+
+    add(tmp_path / "store", runs_of(20, preparing))
+    text = printed(capsys, "--store", tmp_path / "store")
+    setup = text[text.index("set-up before work") :].splitlines()
+    assert re.match(r"test +20\.0 s +25 % +20$", setup[1])
+    assert "what steps use" not in text
+
+
 @pytest.mark.parametrize("columns", [80, 120])
 def test_every_line_fits_the_terminal(
     store_dir: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: int

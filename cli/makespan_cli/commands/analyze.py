@@ -33,8 +33,12 @@ from makespan_model.errors import UsageError
 from makespan_model.settings import load_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from makespan_analytics.pipeline_report import PipelineReport
+    from makespan_cli.kept_findings import KeptFinding
     from makespan_collector.store.contract import Store
+    from makespan_model.records import PipelineRun
     from makespan_model.setting_tables import Settings
 
 _DEFAULT_RUNS = 20
@@ -70,11 +74,7 @@ def execute(arguments: argparse.Namespace) -> int:
         UnavailableError: There is no history.
     """
     from makespan_analytics.regressions.standing import read_standings
-    from makespan_cli.analysis_json import kept_as_json, report_as_json
     from makespan_cli.kept_findings import keep_findings
-    from makespan_cli.rendering.consoles import result_console
-    from makespan_cli.rendering.finding_table import print_all_findings
-    from makespan_cli.rendering.report_page import print_not_enough, print_report, print_title
     from makespan_collector.store.places import open_configured
 
     if arguments.runs < 1:
@@ -86,39 +86,66 @@ def execute(arguments: argparse.Namespace) -> int:
         return execute_fleet(arguments, settings, history_runs=_HISTORY_RUNS)
     said = read_standings(STANDINGS)
     with open_configured(settings, read_only=True) as store:
-        report = _report(store, settings, arguments)
+        runs, report = _report(store, settings, arguments)
     kept = keep_findings(settings.store, report, said)
     if is_said(arguments):
         known = {one.finding.finding_id for one in kept}
         return note_standing(
             arguments, known, said, unknown="no finding {id}; `makespan analyze --findings` shows them"
         )
-    if arguments.json:
-        whole = [kept_as_json(one) for one in kept] if arguments.findings else report_as_json(report, kept)
-        print(json.dumps(whole, indent=2))
-    elif arguments.findings:
-        console = result_console()
-        print_title(console, report)
-        if kept:
-            print_all_findings(console, kept)
-        else:
-            console.print("no findings", soft_wrap=True)
-        print_not_enough(console, report)
+    if arguments.findings:
+        _print_findings(report, kept, as_json=arguments.json)
     else:
-        print_report(result_console(), report, kept)
+        _print_report(report, kept, runs, as_json=arguments.json)
     return 0
 
 
-def _report(store: Store, settings: Settings, arguments: argparse.Namespace) -> PipelineReport:
+def _print_findings(report: PipelineReport, kept: Sequence[KeptFinding], *, as_json: bool) -> None:
+    from makespan_cli.analysis_json import kept_as_json
+    from makespan_cli.rendering.consoles import result_console
+    from makespan_cli.rendering.finding_table import print_all_findings
+    from makespan_cli.rendering.report_page import print_not_enough, print_title
+
+    if as_json:
+        print(json.dumps([kept_as_json(one) for one in kept], indent=2))
+        return
+    console = result_console()
+    print_title(console, report)
+    if kept:
+        print_all_findings(console, kept)
+    else:
+        console.print("no findings", soft_wrap=True)
+    print_not_enough(console, report)
+
+
+def _print_report(
+    report: PipelineReport, kept: Sequence[KeptFinding], runs: Sequence[PipelineRun], *, as_json: bool
+) -> None:
+    from makespan_analytics.profiles.pipeline_history import pipeline_history
+    from makespan_cli.analysis_json import report_as_json
+    from makespan_cli.rendering.consoles import result_console
+    from makespan_cli.rendering.report_page import print_report
+
+    history = pipeline_history(runs)
+    if as_json:
+        print(json.dumps(report_as_json(report, kept, history), indent=2))
+    else:
+        print_report(result_console(), report, kept, history)
+
+
+def _report(
+    store: Store, settings: Settings, arguments: argparse.Namespace
+) -> tuple[list[PipelineRun], PipelineReport]:
     from makespan_analytics.pipeline_report import analyze_one
 
     chosen = choose_pipeline(store, settings.store, arguments.pipeline, arguments.repository)
     most = max(arguments.runs, _HISTORY_RUNS)
     runs = store.runs(pipeline=chosen.pipeline, repository=chosen.repository, limit=most)
-    return analyze_one(
+    report = analyze_one(
         runs,
         own_usd_per_hour=settings.runner_usd_per_hour,
         recent_runs=arguments.runs,
         samples_of=newest_samples(store, runs),
         tests=store.tests([run.identity.trace_id for run in runs[-_TESTED_RUNS:]]),
     )
+    return runs, report

@@ -14,6 +14,14 @@ from makespan_cli.kept_findings import KeptFinding
 from makespan_cli.rendering.consoles import printable
 from makespan_cli.rendering.critical_path_bar import print_critical_path
 from makespan_cli.rendering.finding_table import format_usd, is_worth_showing, print_findings
+from makespan_cli.rendering.profile_sections import (
+    classed_steps,
+    jobs_with_setup,
+    print_classes,
+    print_setup,
+    print_variance,
+    told_factors,
+)
 from makespan_cli.rendering.sparkline import sparkline
 from makespan_cli.rendering.step_table import print_others, print_steps
 from makespan_cli.rendering.waiting_and_flakiness import print_flaky, print_pools
@@ -22,6 +30,7 @@ from makespan_model.units import format_duration
 
 if TYPE_CHECKING:
     from makespan_analytics.pipeline_report import PipelineReport
+    from makespan_analytics.profiles.pipeline_history import PipelineHistory
 
 _FINDINGS_SHOWN = 5
 _ROWS_SHOWN = 15
@@ -33,7 +42,9 @@ _FEWEST_BARS = 5
 _SPARK_MARGIN = 24
 
 
-def print_report(console: Console, report: PipelineReport, kept: Sequence[KeptFinding]) -> None:
+def print_report(
+    console: Console, report: PipelineReport, kept: Sequence[KeptFinding], history: PipelineHistory
+) -> None:
     """Print every section that has something to say."""
     print_title(console, report)
     if any(is_worth_showing(one) for one in kept):
@@ -53,6 +64,7 @@ def print_report(console: Console, report: PipelineReport, kept: Sequence[KeptFi
     if analysis.runs >= FEWEST_RUNS and worth_showing(report.speedups):
         console.print()
         print_what_if(console, report.speedups, most=_WHAT_IF_SHOWN, stepless=stepless)
+    _print_profiles(console, report, history)
     if any(pool.verdict is not Verdict.FINE for pool in report.pools):
         console.print()
         print_pools(console, report.pools)
@@ -61,6 +73,22 @@ def print_report(console: Console, report: PipelineReport, kept: Sequence[KeptFi
         console.print()
         print_flaky(console, flaky, most=_ROWS_SHOWN)
     print_not_enough(console, report)
+
+
+def _print_profiles(console: Console, report: PipelineReport, history: PipelineHistory) -> None:
+    """What the steps on the path are bound by, their jobs' set-up, and what times differ by, as far as known."""
+    on_path = [(one.profile.job_id, one.profile.path) for one in report.analysis.steps if one.share is not None]
+    steps = classed_steps(history.jobs, on_path)
+    if steps:
+        console.print()
+        print_classes(console, steps, most=_ROWS_SHOWN)
+    jobs = jobs_with_setup(history.jobs, {job_id for job_id, _ in on_path})
+    if jobs:
+        console.print()
+        print_setup(console, jobs, most=_ROWS_SHOWN)
+    if history.variance is not None and told_factors(history.variance):
+        console.print()
+        print_variance(console, history.variance)
 
 
 def _stepless(report: PipelineReport) -> set[str]:
