@@ -142,7 +142,9 @@ def settling(shape: PipelineShape, observations: Observations, question: Questio
                 f"an hour, which keep {load[label]:.3g} busy: the queue grows without end; "
                 f"at least {ceil(load[label] / _HIGHEST_UTILISATION)} are needed"
             )
-    after = ceil(per_hour / 3600 * float(probe.makespan_s.max())) + 1
+    # Runs that wait take longer than those that have the pools for themselves: about 1 / (1 - utilisation) times.
+    idle = 1 - max((load[label] / runners for label, runners in question.runners.items()), default=0.0)
+    after = ceil(per_hour / 3600 * float(probe.makespan_s.max()) / idle) + 1
     return Settling(warm_up_runs(load, question.runners), min(_LONGEST_AFTER, after))
 
 
