@@ -7,6 +7,7 @@ import pytest
 
 from makespan_cli.main import main
 from makespan_collector.store.opening import open_store
+from makespan_model.errors import ExitCode
 from support.span_rows import run_rows
 
 TWICE = """\
@@ -172,3 +173,14 @@ def test_calls_that_github_would_refuse_are_told(file: Path, capsys: pytest.Capt
     (folder / "ci.yml").write_text("on: push\njobs: {c: {uses: ./.github/workflows/build.yml}}\n")
     assert main(["optimize", ".github/workflows/ci.yml"]) == 0
     assert "ci.yml:2:18: job 'c' calls ./.github/workflows/build.yml and does not pass" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["optimize", "steps", "exec"])
+def test_a_gitlab_configuration_is_told_from_a_broken_workflow(
+    tmp_path: Path, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / ".gitlab-ci.yml"
+    file.write_text("test:\n  script: make\n")
+
+    assert main([command, str(file)]) == ExitCode.BAD_INPUT
+    assert "a GitLab configuration" in capsys.readouterr().err

@@ -26,15 +26,15 @@ from rich.console import Console
 
 from makespan_cli.rendering.run_display import RunDisplay
 from makespan_cli.state import state_folder
+from makespan_cli.workflow_files import read_github_workflow
 from makespan_collector.server import BackgroundCollector
-from makespan_model.errors import ExitCode, InputError, UnavailableError, UsageError
+from makespan_model.errors import ExitCode, UnavailableError, UsageError
 from makespan_model.records import Result
 from makespan_model.settings import load_settings
 from makespan_model.units import format_duration
 from makespan_optimizer.local.environment import cpu_count
 from makespan_optimizer.local.execution import LocalRun
 from makespan_optimizer.local.recording import find_checkout, run_and_record
-from makespan_optimizer.workflow.reading import read_workflow
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -55,11 +55,7 @@ def execute(arguments: argparse.Namespace) -> int:
     if arguments.endpoint is not None and arguments.store is not None:
         raise UsageError("--endpoint and --store exclude each other: the run goes to a collector or into a store")
     settings = load_settings(Path.cwd(), flags={"store": arguments.store, "runners": arguments.runners})
-    try:
-        text = arguments.file.read_bytes().decode("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{arguments.file}: {error}") from error
-    workflow = read_workflow(text, file=str(arguments.file))
+    workflow = read_github_workflow(arguments.file)
     checkout = find_checkout(arguments.file)
     try:
         state = state_folder(Path.cwd())

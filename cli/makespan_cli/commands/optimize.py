@@ -15,6 +15,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from makespan_cli.workflow_files import read_github_workflow
 from makespan_cli.workflow_history import pipeline_names, workflow_history
 from makespan_model.errors import ExitCode, UsageError
 from makespan_model.settings import EVIDENCE_LEVELS, Settings, load_settings
@@ -63,7 +64,7 @@ def execute(arguments: argparse.Namespace) -> int:
     from makespan_analytics.profiles import profile_pipeline
     from makespan_cli.rendering.consoles import result_console
     from makespan_cli.rendering.plan_report import PlanReport, print_report, report_as_json
-    from makespan_optimizer.file_replacement import read_utf8, replace_text
+    from makespan_optimizer.file_replacement import replace_text
     from makespan_optimizer.passes.evidence import evidence_for
     from makespan_optimizer.passes.findings import LEVELS
     from makespan_optimizer.plan import optimize
@@ -72,14 +73,13 @@ def execute(arguments: argparse.Namespace) -> int:
     from makespan_optimizer.workflow.calls import call_faults
     from makespan_optimizer.workflow.expression_sites import expression_faults
     from makespan_optimizer.workflow.other_keys import not_understood
-    from makespan_optimizer.workflow.reading import read_workflow
 
     if arguments.runs < 1:
         raise UsageError(f"--runs must be 1 or more, not {arguments.runs}")
     settings = load_settings(Path.cwd(), flags={"store": arguments.store, "evidence": arguments.evidence})
     level = LEVELS[LEVELS.index(settings.evidence)]
     file: Path = arguments.file
-    workflow = read_workflow(read_utf8(file), file=str(file))
+    workflow = read_github_workflow(file)
     root = repository_root(file)
     history = workflow_history(
         settings,

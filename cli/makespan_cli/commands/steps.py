@@ -14,10 +14,9 @@ import json
 from pathlib import Path
 
 from makespan_agent.identity.github_steps import step_keys
-from makespan_model.errors import InputError
+from makespan_cli.workflow_files import read_github_workflow
 from makespan_model.records import StepKind
 from makespan_optimizer.workflow.model import Job
-from makespan_optimizer.workflow.reading import read_workflow
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -31,11 +30,7 @@ def execute(arguments: argparse.Namespace) -> int:
     Raises:
         InputError: The file cannot be read, or is no workflow; with its place.
     """
-    try:
-        text = arguments.file.read_bytes().decode("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{arguments.file}: {error}") from error
-    workflow = read_workflow(text, file=str(arguments.file))
+    workflow = read_github_workflow(arguments.file)
     print(json.dumps({job.job_id: _named_steps(job) for job in workflow.jobs if job.steps}, indent=2))
     return 0
 
