@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Self, cast
 
 import pytest
 from hypothesis import given, settings
@@ -17,6 +18,7 @@ from makespan_analytics.fleet.chunk_analysis import FleetOptions
 from makespan_analytics.fleet.fleet_report import FleetReport, Progress, analyze_fleet
 from makespan_analytics.fleet.process_pool import LocalProcesses
 from makespan_analytics.pipeline_report import analyze_one
+from makespan_collector.store.contract import Store
 from makespan_collector.store.opening import open_store
 from makespan_collector.store.rows import SpanKind
 from makespan_model.records import RunState
@@ -162,6 +164,32 @@ def test_a_damaged_file_of_results_is_said_and_everything_is_done_anew(
     assert str(path) in report.warnings[0]
     assert_as_one_by_one(folder, report)
     assert analysed(folder).warnings == ()
+
+
+class _TellsNothingNew:
+    """A store that has runs and pipelines alone, as one on a server has."""
+
+    def __init__(self, folder: Path) -> None:
+        self._store = open_store(folder, read_only=True)
+        self.runs, self.pipelines = self._store.runs, self._store.pipelines
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._store.close()
+
+
+def test_a_store_that_does_not_tell_what_is_new_is_analysed_whole_each_time(folder: Path) -> None:
+    for _ in range(2):
+        report = analyze_fleet(
+            lambda: cast("Store", _TellsNothingNew(folder)), InLine(), OPTIONS, saved_at=folder / "results"
+        )
+
+        assert_as_one_by_one(folder, report)
+        assert (report.analysed, report.unchanged) == (3, 0)
+        assert report.warnings == ("this store does not tell what is new in it: every pipeline is analysed anew",)
+    assert not (folder / "results").exists()
 
 
 def test_one_repository_is_looked_at_and_the_results_of_the_others_stay(folder: Path) -> None:
