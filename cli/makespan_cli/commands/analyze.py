@@ -35,6 +35,8 @@ from makespan_model.settings import load_settings
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rich.console import Console
+
     from makespan_analytics.pipeline_report import PipelineReport
     from makespan_cli.kept_findings import KeptFinding
     from makespan_collector.store.contract import Store
@@ -75,6 +77,7 @@ def execute(arguments: argparse.Namespace) -> int:
     """
     from makespan_analytics.regressions.standing import read_standings
     from makespan_cli.kept_findings import keep_findings
+    from makespan_cli.rendering.consoles import result_console
     from makespan_collector.store.places import open_configured
 
     if arguments.runs < 1:
@@ -93,23 +96,23 @@ def execute(arguments: argparse.Namespace) -> int:
         return note_standing(
             arguments, known, said, unknown="no finding {id}; `makespan analyze --findings` shows them"
         )
+    console = None if arguments.json else result_console()
     if arguments.findings:
-        _print_findings(report, kept, as_json=arguments.json)
+        _print_findings(console, report, kept)
     else:
-        _print_report(report, kept, runs, as_json=arguments.json)
+        _print_report(console, report, kept, runs)
     return 0
 
 
-def _print_findings(report: PipelineReport, kept: Sequence[KeptFinding], *, as_json: bool) -> None:
+def _print_findings(console: Console | None, report: PipelineReport, kept: Sequence[KeptFinding]) -> None:
+    """Without a console as JSON."""
     from makespan_cli.analysis_json import kept_as_json
-    from makespan_cli.rendering.consoles import result_console
     from makespan_cli.rendering.finding_table import print_all_findings
     from makespan_cli.rendering.report_page import print_not_enough, print_title
 
-    if as_json:
+    if console is None:
         print(json.dumps([kept_as_json(one) for one in kept], indent=2))
         return
-    console = result_console()
     print_title(console, report)
     if kept:
         print_all_findings(console, kept)
@@ -119,18 +122,18 @@ def _print_findings(report: PipelineReport, kept: Sequence[KeptFinding], *, as_j
 
 
 def _print_report(
-    report: PipelineReport, kept: Sequence[KeptFinding], runs: Sequence[PipelineRun], *, as_json: bool
+    console: Console | None, report: PipelineReport, kept: Sequence[KeptFinding], runs: Sequence[PipelineRun]
 ) -> None:
+    """Without a console as JSON."""
     from makespan_analytics.profiles.pipeline_history import pipeline_history
     from makespan_cli.analysis_json import report_as_json
-    from makespan_cli.rendering.consoles import result_console
     from makespan_cli.rendering.report_page import print_report
 
     history = pipeline_history(runs)
-    if as_json:
+    if console is None:
         print(json.dumps(report_as_json(report, kept, history), indent=2))
     else:
-        print_report(result_console(), report, kept, history)
+        print_report(console, report, kept, history)
 
 
 def _report(
