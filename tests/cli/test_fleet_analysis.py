@@ -10,6 +10,7 @@ from makespan_collector.store.opening import open_store
 from makespan_model.errors import ExitCode
 from support.dask_cluster import running_cluster
 from support.fleet_work import append_runs
+from support.influxd import running_influxd
 from support.span_rows import run_rows
 
 
@@ -101,6 +102,26 @@ def test_a_cluster_finds_the_same(store_dir: Path, tmp_path: Path, capsys: pytes
     analyze("--store", store_dir, "--json")
 
     assert json.loads(capsys.readouterr().out) == by_cluster
+
+
+@pytest.mark.service
+def test_a_history_on_a_server_is_analysed_whole_by_processes_that_ask_it_themselves(
+    store_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    analyze("--store", store_dir, "--json")
+    expected = json.loads(capsys.readouterr().out)["pipelines"]
+    with running_influxd(tmp_path / "influxd") as server:
+        monkeypatch.setenv("MAKESPAN_INFLUXDB_URL", server.url)
+        monkeypatch.chdir(tmp_path)
+        assert main(["store", "init", "--samples-days", "36500"]) == ExitCode.SUCCESS
+        assert main(["store", "copy", str(store_dir), "influxdb"]) == ExitCode.SUCCESS
+        capsys.readouterr()
+        for _ in range(2):
+            assert analyze("--store", "influxdb", "--workers", 2, "--json") == ExitCode.SUCCESS
+            captured = capsys.readouterr()
+            found = json.loads(captured.out)
+            assert (found["analysed"], found["unchanged"], found["pipelines"]) == (3, 0, expected)
+            assert captured.err == ""
 
 
 @pytest.mark.parametrize(
