@@ -46,7 +46,7 @@ def merged_rows(
         columns: Those wanted; all when None. The key and `seq` need not be named.
         where: A condition on the rows that holds for all rows of a key or for none; empty for all rows.
         rows: The view or table, which has the key, `seq` and the columns wanted.
-        settled: Whether the rows are those of the views `settled_rows`, in which no key is twice, and `loose_rows`.
+        settled: Whether they are the spans of the views `settled_rows`, in which no key is twice, and `loose_rows`.
     """
     key = ", ".join(table.key)
     wanted = [name for name in columns or table.columns.names if name not in ("seq", *table.key)]

@@ -15,7 +15,7 @@ from makespan_collector.store.embedded.query_engine import opened
 from makespan_collector.store.embedded.segment_footers import footer_of
 from makespan_collector.store.embedded.segments import Segment, list_segments
 from makespan_collector.store.embedded.step_keys import STEP_KEY
-from makespan_collector.store.schema import SAMPLES, TableSchema
+from makespan_collector.store.schema import SAMPLES, SPANS, TableSchema
 from makespan_model.errors import InputError, UnavailableError
 
 Answer = TypeVar("Answer")
@@ -81,7 +81,7 @@ def connect(
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A DuckDB connection with views of these segments, by default to the instance that a process shares.
 
-    `rows` is everything. `settled_rows` is one compacted segment, the largest, in which no key is twice, and
+    `rows` is everything. Of spans, `settled_rows` is one compacted segment, the largest, in which no key is twice, and
     `loose_rows` is the rest. Of samples, `log_rows` is what the logs hold, and `sources` says of each compacted segment
     (`path`), and of the logs together (null), what time it covers, whether it can hold a row twice (`repeats`), and
     whether it has the column `step_keys.STEP_KEY` (`keyed`).
@@ -98,11 +98,10 @@ def _show(
     connection.register("no_rows", table.columns.empty_table())
     paths = [segment.path for segment in sorted(compacted, key=lambda segment: -segment.path.stat().st_size)]
     columns = ", ".join(f'"{name}"' for name in table.columns.names)
-    for view, sources in (
-        ("rows", [_LOGS, *_reads(paths)]),
-        ("settled_rows", [_NO_ROWS, *_reads(paths[:1])]),
-        ("loose_rows", [_LOGS, *_reads(paths[1:])]),
-    ):
+    views = {"rows": [_LOGS, *_reads(paths)]}
+    if table is SPANS:
+        views |= {"settled_rows": [_NO_ROWS, *_reads(paths[:1])], "loose_rows": [_LOGS, *_reads(paths[1:])]}
+    for view, sources in views.items():
         # By name: segments from before a table gained a column lack it, and read as null there.
         everything = " UNION ALL BY NAME ".join(sources)
         connection.execute(f"CREATE TEMP VIEW {view} AS SELECT {columns} FROM ({everything})")  # noqa: S608
