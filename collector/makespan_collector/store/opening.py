@@ -14,7 +14,7 @@ from makespan_model.errors import InputError, UnavailableError
 FORMAT_FILE = "format"
 FORMAT = 4
 """1: logs that do not name their columns. 2: logs that do. 3: a table of summaries. 4: logs whose frames leave out
-empty columns. What was written in an older one stays readable, and the first writer makes a store of this format of it."""
+empty columns. What was written in an older one stays readable, and its first writer makes a store of this format."""
 _OLDER = ("1", "2", "3")
 _KEPT_BESIDE = {"tokens.json", "tokens.json.lock"}
 """What may be made in the directory before the store is."""
