@@ -8,7 +8,7 @@ also says why it is rejected.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from itertools import chain, pairwise
 from typing import Any
 
@@ -37,14 +37,13 @@ from makespan_collector.otlp.emitters.registry import emits
 from makespan_collector.otlp.reduced_messages import ReducedRequest, span_table
 from makespan_collector.otlp.traces import decode_span, with_emitters_placed
 from makespan_collector.store.rows import RUN_TREE, SpanKind, SpanRow
-from makespan_collector.store.schema import SPANS, unnumbered_batch
+from makespan_collector.store.schema import SPANS, empty_column, unnumbered_batch
 from makespan_model import vocabulary as names
 from makespan_model.executable_usage import parse_executables
 from makespan_model.records import CacheOutcome, MemoryPeakSource, PressureSource, Result, RunState, StepKind
 
 _INT64_MAX = 2**63 - 1
 _INT32_MAX = 2**31 - 1
-_MANY = 65_536
 _TREE_KINDS = [kind.value for kind in RUN_TREE]
 
 
@@ -136,7 +135,9 @@ class _Columns:
         if in_tree.any():
             self._tree(in_tree, kind)
         chosen = [
-            _as(self._found[field.name], field.type) if field.name in self._found else _nulls(self._count, field.type)
+            _as(self._found[field.name], field.type)
+            if field.name in self._found
+            else empty_column(self._count, field.type)
             for field in list(SPANS.columns)[1:]
         ]
         batch = pa.RecordBatch.from_arrays(chosen, names=SPANS.columns.names[1:])
@@ -270,16 +271,6 @@ class _Columns:
 
 def _only(values: Any, spans: Mask) -> Any:
     return values if spans.all() else pc.if_else(pa.array(spans), values, None)
-
-
-def _nulls(count: int, kind: Any) -> Any:
-    """An empty column, most of which share their memory: a span leaves two in three columns empty."""
-    return _many_nulls(kind).slice(0, count) if count <= _MANY else pa.nulls(count, kind)
-
-
-@cache
-def _many_nulls(kind: Any) -> Any:
-    return pa.nulls(_MANY, kind)
 
 
 def _as(values: Any, kind: Any) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import chain, groupby
 from operator import attrgetter
 from typing import Any, TypeAlias
@@ -18,6 +19,7 @@ import pyarrow as pa
 from makespan_collector.store.rows import SampleRow, SpanRow
 
 SEQUENCE_SHIFT = 32
+_MANY_NULLS = 65_536
 
 _SPANS = pa.schema(
     [
@@ -279,6 +281,16 @@ def _sparse_batch(table: TableSchema, rows: Sequence[Any], first_seq: int) -> pa
             names.append(name)
             columns.append(pa.array(column, kind))
     return pa.RecordBatch.from_arrays(columns, names=names)
+
+
+def empty_column(count: int, kind: pa.DataType) -> pa.Array:
+    """A column of nulls. Those of usual length share their memory, for a span leaves two columns in three empty."""
+    return _many_nulls(kind).slice(0, count) if count <= _MANY_NULLS else pa.nulls(count, kind)
+
+
+@cache
+def _many_nulls(kind: pa.DataType) -> pa.Array:
+    return pa.nulls(_MANY_NULLS, kind)
 
 
 def _numbers(first: int, count: int) -> pa.Array:

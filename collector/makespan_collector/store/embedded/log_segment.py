@@ -21,6 +21,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from makespan_collector.store.schema import empty_column
 from makespan_model.errors import InputError
 
 FIRST_MAGIC = b"MKSPLOG1"
@@ -171,7 +172,8 @@ def _with_columns(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
         return batch
     there = set(batch.schema.names)
     columns = [
-        batch.column(field.name) if field.name in there else pa.nulls(batch.num_rows, field.type) for field in schema
+        batch.column(field.name) if field.name in there else empty_column(batch.num_rows, field.type)
+        for field in schema
     ]
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 

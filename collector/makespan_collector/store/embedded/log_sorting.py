@@ -17,7 +17,7 @@ from makespan_collector.store.embedded.log_segment import read_log
 from makespan_collector.store.embedded.merging import merged_rows
 from makespan_collector.store.embedded.segment_writing import rewrite, write_groups
 from makespan_collector.store.embedded.segments import Segment
-from makespan_collector.store.schema import TableSchema
+from makespan_collector.store.schema import TableSchema, empty_column
 from makespan_model.errors import UnavailableError
 
 _ROW_GROUP_ROWS = 65_536
@@ -95,6 +95,7 @@ def _sorted_groups(table: TableSchema, rows: pa.Table) -> Iterator[pa.Table]:
 def _with_all_columns(table: TableSchema, rows: pa.Table) -> pa.Table:
     there = set(rows.column_names)
     columns = [
-        rows.column(field.name) if field.name in there else pa.nulls(len(rows), field.type) for field in table.columns
+        rows.column(field.name) if field.name in there else empty_column(len(rows), field.type)
+        for field in table.columns
     ]
     return pa.table(columns, schema=table.columns)
