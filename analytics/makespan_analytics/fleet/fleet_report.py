@@ -112,17 +112,8 @@ def analyze_fleet(
     """
     # Marks first: what comes while we read is then seen as new the next time.
     marks, tells_changes = _marks(open_store, repository)
-    warnings: list[str] = []
-    if saved_at is not None and not tells_changes:
-        warnings.append("this store does not tell what is new in it: every pipeline is analysed anew")
-        saved_at = None
-    made_by = origin(options)
-    saved: dict[PipelineKey, SavedResult] = {}
-    if saved_at is not None:
-        try:
-            saved = read_results(saved_at, made_by)
-        except DamagedResults as error:
-            warnings.append(f"{saved_at}: {error}; every pipeline is analysed anew")
+    kept = _Kept(saved_at, origin(options), tells_changes=tells_changes)
+    saved = kept.saved
     results = {key: saved[key] for key, mark in marks.items() if key in saved and saved[key].mark == mark}
     due = {key: mark.rows for key, mark in marks.items() if key not in results}
     told = Progress(0, len(due), len(results))
@@ -135,21 +126,48 @@ def analyze_fleet(
         results |= {one.key: SavedResult(marks[one.key], one) for one in done.answer or ()}
         told = Progress(told.done + len(done.piece.pipelines), told.of, told.unchanged)
         progress(told)
-    if saved_at is not None and due:
+    if due:
         # Those of other repositories stay: they were not asked for now.
-        try:
-            write_results(saved_at, made_by, {**saved, **results} if repository is not None else results)
-        except UnavailableError as error:
-            # What was found is worth more than the time it would save the next one.
-            warnings.append(f"{error}; the next analysis begins anew")
+        kept.replace({**saved, **results} if repository is not None else results)
     outcomes = [results[key].outcome for key in sorted(results)]
     return FleetReport(
         outcomes=tuple(one for one in outcomes if one.row is not None or one.error is not None),
         lost=tuple(sorted(lost, key=lambda one: one[0].pipelines)),
         analysed=told.done - sum(len(chunk.pipelines) for chunk, _ in lost),
         unchanged=told.unchanged,
-        warnings=tuple(warnings),
+        warnings=tuple(kept.warnings),
     )
+
+
+class _Kept:
+    """The results of the last time, and what is wrong with keeping them.
+
+    Args:
+        path: Where they are; None when they are not to be kept.
+        made_by: Of what origin.
+        tells_changes: Whether marks say what is new; results cannot be kept otherwise.
+    """
+
+    def __init__(self, path: Path | None, made_by: str, *, tells_changes: bool) -> None:
+        self._path = path if tells_changes else None
+        self._made_by = made_by
+        self.saved: Mapping[PipelineKey, SavedResult] = {}
+        self.warnings: list[str] = []
+        if path is not None and not tells_changes:
+            self.warnings.append("this store does not tell what is new in it: every pipeline is analysed anew")
+        if self._path is not None:
+            try:
+                self.saved = read_results(self._path, made_by)
+            except DamagedResults as error:
+                self.warnings.append(f"{self._path}: {error}; every pipeline is analysed anew")
+
+    def replace(self, results: Mapping[PipelineKey, SavedResult]) -> None:
+        """Keep these instead; what was found is worth more than the time it would save the next one."""
+        if self._path is not None:
+            try:
+                write_results(self._path, self._made_by, results)
+            except UnavailableError as error:
+                self.warnings.append(f"{error}; the next analysis begins anew")
 
 
 def _marks(open_store: OpenStore, repository: str | None) -> tuple[Mapping[PipelineKey, PipelineMark], bool]:
