@@ -10,6 +10,7 @@ from typing import Any
 
 from makespan_collector.receiving.limits import Limits
 from makespan_collector.serving import Endpoints, Serving, serve
+from makespan_collector.store.embedded.background_compaction import BackgroundCompaction
 from makespan_collector.store.embedded.directory_store import EmbeddedStore
 
 
@@ -24,7 +25,7 @@ def main() -> None:
 
     EmbeddedStore.append = slow_append  # type: ignore[method-assign]
     # What a compaction takes is bounded by itself; here it is about requests.
-    EmbeddedStore._start_compaction = lambda self: None  # type: ignore[method-assign]
+    BackgroundCompaction.appended = lambda self: None  # type: ignore[method-assign]
 
     def ready(endpoints: Endpoints) -> None:
         print(json.dumps({"url": endpoints.url, "grpc": endpoints.grpc}), flush=True)

@@ -26,8 +26,9 @@ def granted(guard: Guard, scope: Scope) -> Grant:
     Raises:
         AccessError: It may not do what needs this scope.
     """
-    g.grant = granted_to(request.environ, guard, scope)
-    return g.grant
+    grant = granted_to(request.environ, guard, scope)
+    g.grant = grant
+    return grant
 
 
 def granted_to(environ: WSGIEnvironment, guard: Guard, scope: Scope) -> Grant:
