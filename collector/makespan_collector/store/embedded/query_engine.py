@@ -6,6 +6,7 @@ its own, whose views and temporary tables nobody else sees.
 
 from __future__ import annotations
 
+import atexit
 import os
 import threading
 from collections.abc import Iterator
@@ -23,36 +24,37 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
 
 
 class _Shared:
-    """The instance of this process."""
+    """The instance of this process, opened when it is first asked."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._instance: duckdb.DuckDBPyConnection | None = None
-        self._process = 0
-        # A fork has the instance without its threads: closing it there would wait for them for ever.
-        self._inherited: list[duckdb.DuckDBPyConnection] = []
 
     def connection(self) -> duckdb.DuckDBPyConnection:
         with self._lock:
-            if self._instance is not None and self._process != os.getpid():
-                self._inherited.append(self._instance)
-                self._instance = None
             if self._instance is None:
                 self._instance = private_instance()
-                self._process = os.getpid()
             return self._instance.cursor()
 
-    def forget(self) -> None:
+    def close(self) -> None:
+        """Forget the instance; it ends with the last question that is being asked of it."""
         with self._lock:
+            # Its own close() would break off the questions.
             self._instance = None
 
+    def before_fork(self) -> None:
+        # A fork would have the instance without its threads, and die or wait for ever when it ends.
+        self._lock.acquire()
+        self._instance = None
+
     def after_fork(self) -> None:
-        # The thread that held the lock is not there any more.
-        self._lock = threading.Lock()
+        self._lock.release()
 
 
 _shared = _Shared()
-os.register_at_fork(after_in_child=_shared.after_fork)
+os.register_at_fork(before=_shared.before_fork, after_in_parent=_shared.after_fork, after_in_child=_shared.after_fork)
+# While the interpreter is whole still.
+atexit.register(_shared.close)
 
 
 def private_instance() -> duckdb.DuckDBPyConnection:
@@ -74,7 +76,7 @@ def opened(connection: duckdb.DuckDBPyConnection | None = None) -> Iterator[duck
         yield connection
     except (duckdb.FatalException, duckdb.InternalException):
         # DuckDB answers nothing more after such an error; the next question gets a new instance.
-        _shared.forget()
+        _shared.close()
         raise
     finally:
         connection.close()

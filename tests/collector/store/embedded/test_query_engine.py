@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import duckdb
@@ -31,22 +33,45 @@ def test_many_threads_ask_at_once() -> None:
         assert list(threads.map(ask, range(40))) == [10_000 * number + 49_995_000 for number in range(40)]
 
 
-def test_a_fork_asks_an_instance_of_its_own() -> None:
-    with opened() as connection:
-        connection.execute("SELECT 1").fetchall()
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            with opened() as connection:
-                found = connection.execute("SELECT sum(range) FROM range(1000000)").fetchall()
-            status = 0 if found == [(499_999_500_000,)] else 2
-        finally:
-            os._exit(status)
+FORK = """
+import os, sys
+from makespan_collector.store.embedded.query_engine import opened
 
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+def ask():
     with opened() as connection:
-        assert connection.execute("SELECT 1").fetchall() == [(1,)]
+        return connection.execute("SELECT sum(range) FROM range(1000000)").fetchall() == [(499999500000,)]
+
+assert ask()
+child = os.fork()
+if child == 0:
+    sys.exit(0 if sys.argv[1] == "silent" or ask() else 3)
+status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+assert ask()
+sys.exit(status)
+"""
+
+
+@pytest.mark.parametrize("what", ["asking", "silent"])
+def test_a_fork_asks_an_instance_of_its_own_and_ends_like_any_process(what: str) -> None:
+    done = subprocess.run([sys.executable, "-c", FORK, what], capture_output=True, text=True, check=False, timeout=120)
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_fork_beside_threads_that_ask_leaves_them_their_answers() -> None:
+    def ask(number: int) -> int:
+        with opened() as connection:
+            ((total,),) = connection.execute(f"SELECT sum(range) + {number} FROM range(3000000)").fetchall()
+            return int(total)
+
+    with ThreadPoolExecutor(4) as threads:
+        answers = threads.map(ask, range(40))
+        for _ in range(5):
+            child = os.fork()
+            if child == 0:
+                os._exit(0)
+            assert os.waitpid(child, 0)[1] == 0
+        assert list(answers) == [4_499_998_500_000 + number for number in range(40)]
 
 
 def test_limits_of_a_private_instance_are_its_own() -> None:
