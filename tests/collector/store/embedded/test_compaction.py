@@ -146,7 +146,7 @@ def test_more_rows_than_fit_into_memory_are_sorted_on_the_disk(tmp_path: Path, m
     rows = samples(600_000)
     with open_store(tmp_path) as store:
         store.append(samples=rows)
-        store.append(samples=rows.slice(0, 100_000))
+        store.append(samples=rows.slice(0, 30_000))
         store.compact()
 
     (segment,) = list_segments(tmp_path / "samples").live
