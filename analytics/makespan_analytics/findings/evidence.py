@@ -38,6 +38,9 @@ from makespan_model.records import PipelineRun, Result
 
 RECENT_RUNS = 20
 """Comparable runs that say how the pipeline is now; older ones may be of another pipeline altogether."""
+SIZED_RUNS = 200
+"""The newest runs that sizes are asked of. The largest peak of 200 is exceeded by the next run once in 201 times, a
+quarter of the risk that is accepted; older runs would say little more, and sizes are half of the work."""
 WEEKS_PER_MONTH = 365.25 / 12 / 7
 LATELY_DAYS = 30
 """What a month costs, and what runners are short of, is asked of the last month: what was mended before is over."""
@@ -79,6 +82,7 @@ class Evidence:
         lately: Those of the last month, or as many as `recent` was chosen from; `pools`, `machines`, `caches` and
             `costs` are of them.
         recent: The newest comparable ones; what `analysis`, `speedups` and `what_if` are about.
+        sizes: Of the newest `SIZED_RUNS`.
         runs_per_week: Pace of `lately`; less than a week counts as a week, so it is a lower bound then.
         speedups: What each step, overhead and queueing is worth.
         what_if: Answers what several changes together would give.
@@ -223,7 +227,7 @@ def gather_evidence(
         pools=pool_standings(lately),
         flaky_steps=flaky_standings(records_of_steps(runs)),
         flaky_tests=flaky_standings(records_of_tests(runs, tests)) if tests else (),
-        sizes=size_pipeline(runs, samples_of),
+        sizes=size_pipeline(runs[-SIZED_RUNS:], samples_of),
         branch=branch,
         changes=pipeline_changes((analysis.repository, analysis.pipeline), series_of_runs(of_branch)),
         level_starts_ns=tuple(run.start_ns for run in of_branch),
