@@ -2,12 +2,14 @@
 
 Every worker has the same release of makespan installed and reads the store itself: a directory under the same path on
 each of them, or an InfluxDB server. The scheduler gives what a dead worker was doing to another one, and gives a
-piece up that has killed several (its setting `distributed.scheduler.allowed-failures`).
+piece up that has killed several (its setting `distributed.scheduler.allowed-failures`). It blames everything that a
+dead worker had been given, so no more pieces are handed out than there are threads to do them.
 """
 
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -74,17 +76,21 @@ class DaskWorkers:
             UnavailableError: No worker is left, or one has another release of makespan.
         """
         same = SameCode(work, code_digest())
-        waiting: dict[Any, Piece] = {self._client.submit(same, chunk, pure=False): chunk for chunk in chunks}
+        left = deque(chunks)
+        waiting: dict[Any, Piece] = {}
         heard_s = time.monotonic()
         try:
-            while waiting:
+            while left or waiting:
+                for _ in range(min(len(left), self.count - len(waiting))):
+                    chunk = left.popleft()
+                    waiting[self._client.submit(same, chunk, pure=False)] = chunk
                 for future in self._ended(waiting):
                     yield _done(future, waiting.pop(future))
                 if self._client.nthreads():
                     heard_s = time.monotonic()
                 elif time.monotonic() - heard_s > self._longest_without_s:
                     raise UnavailableError(
-                        f"no worker is left in the cluster, and {len(waiting)} pieces are to be done"
+                        f"no worker is left in the cluster, and {len(waiting) + len(left)} pieces are to be done"
                     )
         finally:
             self._client.cancel(list(waiting))
