@@ -146,6 +146,7 @@ def test_the_whole_demo_leaves_a_page_and_figures(tmp_path: Path) -> None:
         "merged_small_jobs",
         "repeated_setup",
         "uncached_install",
+        "superseded_runs",
     }
     page = (output / "index.html").read_text()
     assert "networkx 3.6.1" in page
