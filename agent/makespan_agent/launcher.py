@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from makespan_agent.evidence import Evidence
     from makespan_agent.spooling.record_keeping import RecordKeeping
+    from makespan_agent.spooling.recording import Recording
     from makespan_agent.time_limit import TimeLimit
 
 _USAGE_EXIT_CODE = 2
@@ -224,19 +225,32 @@ class _Step:
 
     def _keep_record(self) -> RecordKeeping | None:
         """Loaded only now that the command runs, or cannot; None when the step is not recorded."""
-        if self._job is None or self._step is None:
+        job, step = self._job, self._step
+        if job is None or step is None:
             return None
+
+        def new_recording() -> Recording:
+            from makespan_agent.spooling.recording import Recording
+
+            return Recording(
+                job,
+                step,
+                spool=self._spool,
+                environment=self._environment,
+                start_ns=self._start_ns,
+                startup_s=self._startup_s,
+                now_ns=self._now_ns,
+                notices=self._notices,
+            )
+
         try:
             from makespan_agent.spooling.record_keeping import RecordKeeping
 
             return RecordKeeping(
-                self._job,
-                self._step,
+                new_recording,
                 spool=self._spool,
                 export=self._export,
                 environment=self._environment,
-                start_ns=self._start_ns,
-                startup_s=self._startup_s,
                 now_ns=self._now_ns,
                 notices=self._notices,
             )

@@ -5,8 +5,6 @@ Nothing in here may fail the step: what goes wrong becomes a notice.
 
 from __future__ import annotations
 
-from makespan_agent.identity.job_identity import JobIdentity
-from makespan_agent.identity.step_identity import StepIdentity
 from makespan_agent.spooling.spool import is_enclosed
 
 TYPE_CHECKING = False  # Importing typing for it takes 7 ms.
@@ -22,37 +20,28 @@ class RecordKeeping:
     """What becomes of one step's record.
 
     Args:
-        job: The job around it.
-        step: Its place in the job.
+        new_recording: Makes the record of the step, at its start or, where that failed, at its end.
         spool: The spool directory.
         export: One of the launcher's export modes.
         environment: As the agent was given it, with the variables of its options.
-        start_ns: Unix time of the step's start.
-        startup_s: CPU seconds used until the command was started.
-        now_ns: The clock of `start_ns`.
+        now_ns: The clock of the step's start.
         notices: Gets a line for everything that went wrong.
     """
 
     def __init__(
         self,
-        job: JobIdentity,
-        step: StepIdentity,
+        new_recording: Callable[[], Recording],
         *,
         spool: str,
         export: str,
         environment: dict[str, str],
-        start_ns: int,
-        startup_s: float,
         now_ns: Callable[[], int],
         notices: list[str],
     ) -> None:
-        self._job = job
-        self._step = step
+        self._new_recording = new_recording
         self._spool = spool
         self._export = export
         self._environment = environment
-        self._start_ns = start_ns
-        self._startup_s = startup_s
         self._now_ns = now_ns
         self._notices = notices
         self._recording: Recording | None = None
@@ -108,20 +97,6 @@ class RecordKeeping:
             self._start_exporter()
         except Exception as error:  # noqa: BLE001 - nothing in here may fail the step
             self._notices.append(f"the step is not recorded: {error}")
-
-    def _new_recording(self) -> Recording:
-        from makespan_agent.spooling.recording import Recording
-
-        return Recording(
-            self._job,
-            self._step,
-            spool=self._spool,
-            environment=self._environment,
-            start_ns=self._start_ns,
-            startup_s=self._startup_s,
-            now_ns=self._now_ns,
-            notices=self._notices,
-        )
 
     def _start_exporter(self) -> None:
         if self._export in ("detached", "wait") and not is_enclosed(self._environment, self._spool):
