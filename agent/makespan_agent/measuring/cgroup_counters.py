@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from makespan_agent.measuring.cgroups import ControlGroups, read_number
+from makespan_agent.measuring.cgroups import ControlGroups
 
 TYPE_CHECKING = False  # Importing typing for it takes 7 ms.
 if TYPE_CHECKING:
@@ -105,17 +105,6 @@ class CgroupCounters:
         for reader in self._readers:
             found.update(reader.read())
         return found
-
-
-def own_memory_peak(groups: ControlGroups) -> int | None:
-    """The highest memory use of the innermost group since it was made, in bytes; None when nobody keeps it."""
-    for place in groups.unified[:1]:
-        peak = read_number(f"{place}/memory.peak")
-        if peak is not None:
-            return peak
-    for place in groups.memory_v1[:1]:
-        return read_number(f"{place}/memory.max_usage_in_bytes")
-    return None
 
 
 class _Reader:

@@ -95,18 +95,6 @@ def observations(runs: Sequence[PipelineRun], samples_of: SamplesOf | None = Non
     return Observations(dict(of_steps), dict(of_jobs))
 
 
-def step_observations(
-    runs: Sequence[PipelineRun], samples_of: SamplesOf | None = None
-) -> dict[tuple[str, str], list[Observation]]:
-    """The part of `observations` that is about steps."""
-    return observations(runs, samples_of).of_steps
-
-
-def job_observations(runs: Sequence[PipelineRun], samples_of: SamplesOf | None = None) -> dict[str, list[Observation]]:
-    """The part of `observations` that is about jobs."""
-    return observations(runs, samples_of).of_jobs
-
-
 def _of_job(run: PipelineRun, job: JobRun, seen: list[_Seen]) -> Observation:
     outermost = _outermost(seen)
     curves = [one.curve for one in outermost if one.curve is not None]

@@ -143,11 +143,6 @@ class Job:
         return self.pages is not None or (self.artifacts is not None and self.artifacts.is_handed_over)
 
     @property
-    def is_trigger(self) -> bool:
-        """Whether it starts another pipeline instead of running commands."""
-        return self.trigger is not None
-
-    @property
     def timeout_s(self) -> float | None:
         """Seconds of `timeout`; None when absent or not a duration."""
         return None if self.timeout is None else duration_s(self.timeout)

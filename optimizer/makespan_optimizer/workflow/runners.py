@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from makespan_optimizer.expressions.values import UNKNOWN, Unknown, Value, to_text
 from makespan_optimizer.workflow.fields import Fields, span
 from makespan_optimizer.workflow.places import OtherKey, Span
-from makespan_optimizer.workflow.scalars import static_text, text_value
+from makespan_optimizer.workflow.scalars import text_value
 from makespan_optimizer.yaml.nodes import Mapping, resolved
 
 
@@ -46,10 +46,6 @@ class Runner:
                 return UNKNOWN
             found.extend(known)
         return tuple(found)
-
-    def group_for(self, matrix: Table[str, Value] | None = None) -> str | Unknown | None:
-        """The group of one leg of the matrix."""
-        return None if self.group is None else static_text(self.group, {} if matrix is None else {"matrix": matrix})
 
 
 def read_runner(fields: Fields) -> Runner | None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from makespan_analytics.sizing.observations import job_observations, step_observations
+from makespan_analytics.sizing.observations import observations
 from makespan_model.records import JobRun, PipelineRun, Result, Sample, StepRun, Usage
 from support.pipeline_runs import EPOCH, SECOND, job, run, step
 
@@ -24,7 +24,7 @@ def sample(second: float, cores: float) -> Sample:
 
 
 def peak_of(*steps: StepRun) -> float | None:
-    return job_observations([run(job("test", 0, 100, *steps))])["test"][0].peak_bytes
+    return observations([run(job("test", 0, 100, *steps))]).of_jobs["test"][0].peak_bytes
 
 
 def test_steps_one_after_another_need_the_largest_and_side_by_side_the_sum() -> None:
@@ -36,7 +36,7 @@ def test_steps_one_after_another_need_the_largest_and_side_by_side_the_sum() -> 
 def test_a_wrapped_command_inside_a_wrapped_step_is_counted_once() -> None:
     inner = replace(using("pytest", 2, 8, 300, 6.0), path=f"pytest@{EPOCH + 2 * SECOND}")
     outer = using("script", 0, 10, 320, 7.0)
-    found = job_observations([run(job("test", 0, 10, outer, inner))])["test"][0]
+    found = observations([run(job("test", 0, 10, outer, inner))]).of_jobs["test"][0]
     assert found.peak_bytes == 320 * MIB
     assert found.demand is not None
     assert found.demand.cores.max() == pytest.approx(0.7)
@@ -49,7 +49,7 @@ def test_failed_and_skipped_runs_do_not_count_and_killed_ones_do() -> None:
         replace(using("c", 0, 0, None), result=Result.SKIP),
         replace(using("d", 0, 10, 100, oom_kills=1, memory_limit_bytes=1000 * MIB), result=Result.ERROR),
     ]
-    found = step_observations([run(job("test", 0, 10, *steps))])
+    found = observations([run(job("test", 0, 10, *steps))]).of_steps
     assert set(found) == {("test", "d")}
     assert found["test", "d"][0].peak_bytes == 1200 * MIB
 
@@ -63,14 +63,14 @@ def test_a_curve_from_samples_is_scaled_to_the_exact_total() -> None:
     def samples_of(_run: PipelineRun, _job: JobRun, _step: StepRun) -> list[Sample]:
         return [sample(1, 1.0), sample(2, 3.0)]
 
-    found = step_observations([run(job("test", 0, 2, using("a", 0, 2, 1, cpu_s=8.0)))], samples_of)
+    found = observations([run(job("test", 0, 2, using("a", 0, 2, 1, cpu_s=8.0)))], samples_of).of_steps
     demand = found["test", "a"][0].demand
     assert demand is not None
     assert demand.sampled
     np.testing.assert_allclose(demand.cores, [2.0, 6.0])
     np.testing.assert_allclose(demand.seconds, [1.0, 1.0])
     limited = using("a", 0, 2, 1, cpu_s=8.0, host_cpus=4)
-    demand = step_observations([run(job("test", 0, 2, limited))], samples_of)["test", "a"][0].demand
+    demand = observations([run(job("test", 0, 2, limited))], samples_of).of_steps["test", "a"][0].demand
     assert demand is not None
     assert demand.cores.max() == 4.0
 
@@ -78,7 +78,7 @@ def test_a_curve_from_samples_is_scaled_to_the_exact_total() -> None:
 def test_demands_of_steps_side_by_side_are_added_and_gaps_left_out() -> None:
     first, second = using("a", 0, 10, 1, cpu_s=10.0), using("b", 5, 15, 1, cpu_s=20.0)
     late = using("c", 50, 60, 1, cpu_s=5.0)
-    demand = job_observations([run(job("test", 0, 60, first, second, late))])["test"][0].demand
+    demand = observations([run(job("test", 0, 60, first, second, late))]).of_jobs["test"][0].demand
     assert demand is not None
     assert not demand.sampled
     np.testing.assert_allclose(demand.cores, [1.0, 3.0, 2.0, 0.5])
@@ -87,14 +87,14 @@ def test_demands_of_steps_side_by_side_are_added_and_gaps_left_out() -> None:
 
 def test_unmeasured_steps_and_steps_of_no_length_are_no_demand() -> None:
     runs = [run(job("test", 0, 10, using("a", 0, 10, None), using("b", 3, 3, 5, cpu_s=0.0)))]
-    found = job_observations(runs)["test"][0]
+    found = observations(runs).of_jobs["test"][0]
     assert found.demand is None
     assert found.peak_bytes == 5 * MIB
-    assert step_observations(runs)["test", "a"][0].peak_bytes is None
+    assert observations(runs).of_steps["test", "a"][0].peak_bytes is None
 
 
 def test_samples_from_before_the_step_are_passed_over() -> None:
-    found = step_observations([run(job("test", 0, 9, using("a", 5, 9, 1, cpu_s=4.0)))], lambda *_: [sample(1, 9.0)])
+    found = observations([run(job("test", 0, 9, using("a", 5, 9, 1, cpu_s=4.0)))], lambda *_: [sample(1, 9.0)]).of_steps
     demand = found["test", "a"][0].demand
     assert demand is not None
     np.testing.assert_allclose(demand.cores, [1.0])
