@@ -5,7 +5,7 @@ A job without `needs` waits for every job of all earlier stages; a job with `nee
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -21,6 +21,7 @@ from makespan_optimizer.gitlab.handover import (
 from makespan_optimizer.gitlab.jobs import Job, JobInstance, JobNeed
 from makespan_optimizer.gitlab.pipeline import Pipeline
 from makespan_optimizer.graph.jobs import EdgeKind
+from makespan_optimizer.graph.reachability import reached
 
 Origin = Literal["needs", "stage"]
 _LOOKS_AT_RESULTS = ("on_failure", "always")
@@ -72,15 +73,15 @@ class JobGraph:
 
     def ancestors(self, name: str) -> frozenset[str]:
         """All jobs that end before a job starts."""
-        return _reach(name, lambda job: (edge.needed for edge in self._to.get(job, ())))
+        return reached(name, lambda job: (edge.needed for edge in self._to.get(job, ())))
 
     def descendants(self, name: str) -> frozenset[str]:
         """All jobs that start after a job ends."""
-        return _reach(name, self.dependents)
+        return reached(name, self.dependents)
 
     def feeds(self, name: str) -> frozenset[str]:
         """All jobs that a job hands something to, directly or through others."""
-        return _reach(name, lambda job: (e.dependent for e in self._from.get(job, ()) if e.kind == "data"))
+        return reached(name, lambda job: (e.dependent for e in self._from.get(job, ()) if e.kind == "data"))
 
 
 def build_graph(pipeline: Pipeline) -> JobGraph:
@@ -198,14 +199,3 @@ def _grouped(edges: tuple[Edge, ...], key: Callable[[Edge], str]) -> dict[str, t
     for edge in edges:
         found.setdefault(key(edge), []).append(edge)
     return {name: tuple(group) for name, group in found.items()}
-
-
-def _reach(start: str, step: Callable[[str], Iterable[str]]) -> frozenset[str]:
-    seen: set[str] = set()
-    waiting = list(step(start))
-    while waiting:
-        job = waiting.pop()
-        if job not in seen:
-            seen.add(job)
-            waiting.extend(step(job))
-    return frozenset(seen)

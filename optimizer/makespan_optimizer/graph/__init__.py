@@ -1,3 +1,3 @@
 """What a workflow's jobs have to do with each other: needs, data, gates."""
 
-__all__ = ["artifacts", "gates", "jobs"]
+__all__ = ["artifacts", "gates", "jobs", "reachability"]

@@ -6,7 +6,7 @@ that acts on the world.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,6 +14,7 @@ from makespan_optimizer.expressions.functions import STATUS_FUNCTIONS
 from makespan_optimizer.expressions.references import References, references
 from makespan_optimizer.graph.artifacts import Handover, handover, may_pass
 from makespan_optimizer.graph.gates import acts_on_the_world, only_waits
+from makespan_optimizer.graph.reachability import reached
 from makespan_optimizer.workflow.model import Job, Workflow
 from makespan_optimizer.yaml.nodes import AnyNode, Mapping, Scalar, Sequence, resolved
 
@@ -51,17 +52,15 @@ class JobGraph:
 
     def feeds(self, job_id: str) -> frozenset[str]:
         """All jobs that a job hands something to, directly or through others."""
-        return frozenset(
-            _reach(job_id, lambda job: (e.dependent for e in self.edges if e.needed == job and e.kind == "data"))
-        )
+        return reached(job_id, lambda job: (e.dependent for e in self.edges if e.needed == job and e.kind == "data"))
 
     def ancestors(self, job_id: str) -> frozenset[str]:
         """All jobs that end before a job starts."""
-        return frozenset(_reach(job_id, lambda job: (edge.needed for edge in self.edges_to(job))))
+        return reached(job_id, lambda job: (edge.needed for edge in self.edges_to(job)))
 
     def descendants(self, job_id: str) -> frozenset[str]:
         """All jobs that start after a job ends."""
-        return frozenset(_reach(job_id, self.dependents))
+        return reached(job_id, self.dependents)
 
 
 def build_graph(workflow: Workflow) -> JobGraph:
@@ -154,14 +153,3 @@ def _handed_over(left: Handover, taken: Handover) -> str | None:
 def _cache_passes(left: Handover, taken: Handover) -> bool:
     """Whether a restored key equals or begins a saved one, expressions compared as text."""
     return any(saved.startswith(key) for saved in left.saved_caches for key in taken.restored_caches if key)
-
-
-def _reach(start: str, step: Callable[[str], Iterable[str]]) -> Iterable[str]:
-    seen: set[str] = set()
-    waiting = list(step(start))
-    while waiting:
-        job = waiting.pop()
-        if job not in seen:
-            seen.add(job)
-            waiting.extend(step(job))
-    return seen
