@@ -55,7 +55,7 @@ class PipelineReport:
         comparable_starts_ns: Their starts.
         analysis, speedups: Of the newest of them.
         pools, caches, costs: Of the last month.
-        flaky_steps, flaky_tests, sizes: Of the whole history.
+        flaky_steps, flaky_tests: Of the whole history; `sizes` of its newest 200 runs.
         branch: The default branch, where `changes` are of its runs alone; None where they are of all.
         level_starts_ns: Starts of the runs that `changes` are of.
         next_run, cost_growth: Forecasts from the whole history; None where it is too short.

@@ -127,7 +127,7 @@ def analyze_fleet(
         told = Progress(told.done + len(done.piece.pipelines), told.of, told.unchanged)
         progress(told)
     if due:
-        # Those of other repositories stay: they were not asked for now.
+        # Results of other repositories stay: nobody asked for those.
         kept.replace({**saved, **results} if repository is not None else results)
     outcomes = [results[key].outcome for key in sorted(results)]
     return FleetReport(
