@@ -120,7 +120,7 @@ class ActCall:
         self._legs: dict[str, _OpenLeg] = {}
         self._need_failed = False
         self._error: list[str] = []
-        self._failed_output: tuple[str, ...] = ()
+        self._failed_tail: deque[str] | None = None
         command = [find_act(), "push", "-W", str(file), "-C", str(repository), "-j", job_id, "--json"]
         command += ["-P", f"{RUNNER_LABEL}=-self-hosted", "--no-cache-server", "--artifact-server-addr", "127.0.0.1"]
         command += ["--concurrent-jobs", str(parallel_legs)]
@@ -153,10 +153,11 @@ class ActCall:
         # act also exits 1 for the stub of a need that failed, whatever became of the job itself.
         failed = exit_code != 0 and not legs and not self._need_failed
         said = self._error[:_TAIL_LINES]
-        if not self._failed_output and any(leg.result is Result.ERROR for leg in legs):
-            self._failed_output = tuple(said)
+        failed_output = tuple(self._failed_tail or ())
+        if not failed_output and any(leg.result is Result.ERROR for leg in legs):
+            failed_output = tuple(said)
         error = "\n".join(said) or f"act ended with {exit_code}"
-        return ActOutcome(legs, error if failed else None, self._failed_output)
+        return ActOutcome(legs, error if failed else None, failed_output)
 
     def stop(self) -> None:
         """End act and what it started; `follow` returns then. Harmless once it has ended."""
@@ -190,15 +191,16 @@ class ActCall:
                 leg.tolerated.add(key)
             elif key not in leg.started and said.startswith("⭐"):
                 leg.started[key] = now_ns
-                leg.tail.clear()
+                leg.tail = deque(maxlen=_TAIL_LINES)
                 on_step(leg.label, key, None, 0.0)
             return
         result = _RESULTS.get(str(event["stepResult"]), Result.ERROR)
         start_ns = leg.started.get(key, now_ns)
         leg.steps.append(ActStep(key, result, start_ns, now_ns))
         failed = result not in (Result.SUCCESS, Result.SKIP) and key not in leg.tolerated
-        if failed and not self._failed_output:
-            self._failed_output = tuple(leg.tail)
+        if failed and not self._failed_tail:
+            # act reads output and results apart: the last lines may come after the result.
+            self._failed_tail = leg.tail
         on_step(leg.label, key, result, (now_ns - start_ns) / 1e9)
 
 
